@@ -1,0 +1,52 @@
+# Everything sets itself up in .venv from a bare checkout: Python 3.11+, its venv
+# module, and a package index as pip is configured for.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+INSTALL := $(PIP) install --quiet --constraint constraints.txt
+PROJECTS := core/pyproject.toml $(wildcard drivers/*/pyproject.toml)
+
+.PHONY: demo test check lint types docs bench soak clean
+
+demo: $(VENV)/.installed  ## open a new store and run a small workload on it
+	@$(BIN)/mooring demo
+
+test: $(VENV)/.tools  ## all tests
+	$(BIN)/python -m pytest
+
+check: lint types docs test  ## what a change must pass
+
+lint: $(VENV)/.tools
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(VENV)/.tools
+	$(BIN)/mypy
+	$(BIN)/pyright
+
+docs: $(VENV)/.tools  ## the documentation, into docs/_build/html
+	$(BIN)/python -m sphinx --fail-on-warning --nitpicky --keep-going -q docs docs/_build/html
+
+bench: $(VENV)/.tools  ## side by side with the floors and the peers
+	$(INSTALL) --group bench
+	$(BIN)/python -m benchmarks
+
+soak: $(VENV)/.tools  ## the loops of the tests at their full counts
+	MOORING_SOAK=1 $(BIN)/python -m pytest -m soak --timeout=3600
+
+clean:
+	rm -rf $(VENV) docs/_build
+
+$(VENV)/.installed: $(PROJECTS) constraints.txt
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("mooring needs Python 3.11 or newer; set PYTHON=/path/to/it")'
+	@echo "setting up $(VENV) (once)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(INSTALL) pip
+	@$(INSTALL) hatchling editables
+	@$(INSTALL) --no-build-isolation -e "core[cli]" -e drivers/sqlite
+	@touch $@
+
+$(VENV)/.tools: $(VENV)/.installed pyproject.toml
+	@$(INSTALL) --group test --group lint --group docs
+	@touch $@

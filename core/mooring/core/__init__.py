@@ -1,0 +1,229 @@
+"""The registry of drivers, configuration, and the protocols of an opened store.
+
+Names are imported when they are first used (PEP 562): opening a store must not pay
+for what it does not need.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mooring.core._base import SqlStoreBase
+    from mooring.core._config import DEFAULT_DRIVER, StoreConfig, option
+    from mooring.core._converter import RowConverter
+    from mooring.core._dialect import Dialect
+    from mooring.core._driver import API_VERSION, Capability, DriverEntry, DriverInfo
+    from mooring.core._folder import DiskFolder, File, Folder, package_folder
+    from mooring.core._health import Check, Health
+    from mooring.core._hookspecs import hookimpl
+    from mooring.core._migratable import (
+        AppliedRow,
+        Migratable,
+        MigrationSession,
+        MigrationUnit,
+    )
+    from mooring.core._open import (
+        configure,
+        default_registry,
+        driver_migrations,
+        drivers,
+        health_check,
+        open,  # noqa: A004 - core.open is the name that the design gives it
+    )
+    from mooring.core._pool import Lease, Pool, PoolStats
+    from mooring.core._registry import Registry
+    from mooring.core._result import Result, Row
+    from mooring.core._secret import Secret
+    from mooring.core._session import Session
+    from mooring.core._statement import Statement, translate
+    from mooring.core._store import (
+        Connection,
+        Snapshot,
+        SqlStore,
+        Store,
+        Transaction,
+    )
+    from mooring.core._values import In, Json
+    from mooring.core.errors import (
+        CheckViolation,
+        ConfigError,
+        ConnectionLostError,
+        CorruptStoreError,
+        DatabaseAheadError,
+        DriverConflictError,
+        DriverDisabledError,
+        DriverError,
+        DriverLoadError,
+        DriverProtocolError,
+        ForeignKeyViolation,
+        IncompatibleDriverError,
+        IntegrityError,
+        MigrationChangedError,
+        MigrationError,
+        MigrationFailedError,
+        MigrationLockError,
+        MigrationOrderError,
+        MigrationParseError,
+        MigrationsPendingError,
+        MooringError,
+        NestedTransactionError,
+        NotNullViolation,
+        OpenError,
+        OutcomeUnknownError,
+        ParameterError,
+        PoolTimeoutError,
+        Problem,
+        ReadOnlyError,
+        ResultError,
+        SerializationError,
+        StatementError,
+        StatementNotAllowedError,
+        StatementTimeoutError,
+        StorageError,
+        StorageFullError,
+        StoreBusyError,
+        StoreClosedError,
+        StoreError,
+        TransactionAbortedError,
+        UniqueViolation,
+        UnknownDriverError,
+        UnsupportedByDriver,
+    )
+
+_HOME = {
+    "_base": ("SqlStoreBase",),
+    "_config": ("DEFAULT_DRIVER", "StoreConfig", "option"),
+    "_converter": ("RowConverter",),
+    "_dialect": ("Dialect",),
+    "_driver": ("API_VERSION", "Capability", "DriverEntry", "DriverInfo"),
+    "_folder": ("DiskFolder", "File", "Folder", "package_folder"),
+    "_health": ("Check", "Health"),
+    "_hookspecs": ("hookimpl",),
+    "_migratable": (
+        "AppliedRow",
+        "Migratable",
+        "MigrationSession",
+        "MigrationUnit",
+    ),
+    "_open": (
+        "configure",
+        "default_registry",
+        "driver_migrations",
+        "drivers",
+        "health_check",
+        "open",
+    ),
+    "_pool": ("Lease", "Pool", "PoolStats"),
+    "_registry": ("Registry",),
+    "_result": ("Result", "Row"),
+    "_secret": ("Secret",),
+    "_session": ("Session",),
+    "_statement": ("Statement", "translate"),
+    "_store": ("Connection", "Snapshot", "SqlStore", "Store", "Transaction"),
+    "_values": ("In", "Json"),
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = [
+    "API_VERSION",
+    "DEFAULT_DRIVER",
+    "AppliedRow",
+    "Capability",
+    "Check",
+    "CheckViolation",
+    "ConfigError",
+    "Connection",
+    "ConnectionLostError",
+    "CorruptStoreError",
+    "DatabaseAheadError",
+    "Dialect",
+    "DiskFolder",
+    "DriverConflictError",
+    "DriverDisabledError",
+    "DriverEntry",
+    "DriverError",
+    "DriverInfo",
+    "DriverLoadError",
+    "DriverProtocolError",
+    "File",
+    "Folder",
+    "ForeignKeyViolation",
+    "Health",
+    "In",
+    "IncompatibleDriverError",
+    "IntegrityError",
+    "Json",
+    "Lease",
+    "Migratable",
+    "MigrationChangedError",
+    "MigrationError",
+    "MigrationFailedError",
+    "MigrationLockError",
+    "MigrationOrderError",
+    "MigrationParseError",
+    "MigrationSession",
+    "MigrationUnit",
+    "MigrationsPendingError",
+    "MooringError",
+    "NestedTransactionError",
+    "NotNullViolation",
+    "OpenError",
+    "OutcomeUnknownError",
+    "ParameterError",
+    "Pool",
+    "PoolStats",
+    "PoolTimeoutError",
+    "Problem",
+    "ReadOnlyError",
+    "Registry",
+    "Result",
+    "ResultError",
+    "Row",
+    "RowConverter",
+    "Secret",
+    "SerializationError",
+    "Session",
+    "Snapshot",
+    "SqlStore",
+    "SqlStoreBase",
+    "Statement",
+    "StatementError",
+    "StatementNotAllowedError",
+    "StatementTimeoutError",
+    "StorageError",
+    "StorageFullError",
+    "Store",
+    "StoreBusyError",
+    "StoreClosedError",
+    "StoreConfig",
+    "StoreError",
+    "Transaction",
+    "TransactionAbortedError",
+    "UniqueViolation",
+    "UnknownDriverError",
+    "UnsupportedByDriver",
+    "configure",
+    "default_registry",
+    "driver_migrations",
+    "drivers",
+    "health_check",
+    "hookimpl",
+    "open",
+    "option",
+    "package_folder",
+    "translate",
+]
+
+
+def __getattr__(name: str) -> object:
+    # What is not listed is an error class, or does not exist.
+    module = import_module(f"{__name__}.{_MODULE_OF.get(name, 'errors')}")
+    if name not in __all__ or not hasattr(module, name):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,222 @@
+"""A SQL store on pooled sessions: what `SqlStore` asks for, once for all drivers."""
+
+import os
+import warnings
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+
+from mooring.core import _scopes
+from mooring.core._config import StoreConfig
+from mooring.core._driver import Capability
+from mooring.core._pool import Pool
+from mooring.core._result import Result
+from mooring.core._session import Session
+from mooring.core._statement import Statement
+from mooring.core.errors import (
+    NestedTransactionError,
+    ParameterError,
+    ReadOnlyError,
+    SerializationError,
+    TransactionAbortedError,
+    UnsupportedByDriver,
+)
+
+if TYPE_CHECKING:
+    from mooring.core._converter import RowConverter
+
+S = TypeVar("S", bound=Session)
+T = TypeVar("T")
+
+
+class SqlStoreBase(Generic[S]):
+    """The rules of `SqlStore` over a driver's `Session` and two pools.
+
+    A driver's store subclasses it and adds the migration side (`migrate.Migratable`).
+
+    Args:
+        config: The driver's configuration instance.
+        capabilities: What this open store has.
+        target: What was opened, for messages and logs; never a secret.
+        translate: The driver's cached translator of SQL texts.
+        writers: The pool of connections that may write.
+        readers: The pool of connections for single reads and snapshots; the same
+            object as *writers* where there is only one kind.
+    """
+
+    def __init__(
+        self,
+        config: StoreConfig,
+        *,
+        capabilities: frozenset[Capability],
+        target: str,
+        translate: Callable[[str], Statement],
+        writers: Pool[S],
+        readers: Pool[S],
+    ) -> None:
+        self.config = config
+        self.driver = config.driver
+        self.capabilities = capabilities
+        self.target = target
+        self.translate = translate
+        self._writers = writers
+        self._readers = readers
+        self._pid = os.getpid()
+        self._closed = False
+        # "v20250711163858 (4/4)", noted when the migrations were looked at last.
+        self.schema = ""
+
+    # -- statements and scopes ------------------------------------------------
+
+    def execute(self, sql: str, params: Mapping[str, object] | None = None) -> Result:
+        """Execute one statement in a transaction of its own; see `SqlStore`."""
+        statement = self.translate(sql)
+        if _scopes.open_scopes.get():
+            _scopes.refuse_nested(self)
+        text, values = statement.bind(params)
+        if not statement.writes:
+            pool = self._readers
+            lease = pool.acquire()
+            try:
+                result = lease.connection.run(statement, text, values)
+            except BaseException as error:
+                pool.release(lease, discard=not lease.connection.reset())
+                if pool is self._writers or not isinstance(error, ReadOnlyError):
+                    raise
+                # Refused before it did anything: the text writes, and is known to
+                # from now on.
+                statement.writes = True
+            else:
+                pool.release(lease)
+                return result
+        pool = self._writers
+        lease = pool.acquire()
+        try:
+            result = lease.connection.run(statement, text, values)
+        except BaseException:
+            pool.release(lease, discard=not lease.connection.reset())
+            raise
+        pool.release(lease)
+        return result
+
+    def transaction(self, *, isolation: str | None = None) -> _scopes.Transaction[S]:
+        """Return a read-write transaction as a ``with`` block; see `SqlStore`."""
+        return _scopes.Transaction(self, self._writers, isolation)
+
+    def read(self) -> _scopes.Snapshot[S]:
+        """Return a consistent snapshot as a ``with`` block; see `SqlStore`."""
+        return _scopes.Snapshot(self, self._readers)
+
+    def run(
+        self, fn: Callable[[_scopes.Transaction[S]], T], *, attempts: int = 10
+    ) -> T:
+        """Run *fn* in a serializable transaction, again on conflicts; see `SqlStore`."""
+        if type(attempts) is not int or attempts < 1:
+            raise ParameterError(f"attempts must be an int >= 1, not {attempts!r}")
+        for attempt in range(1, attempts + 1):
+            try:
+                with self.transaction(isolation="serializable") as tx:
+                    return fn(tx)
+            except (SerializationError, TransactionAbortedError) as error:
+                conflict = isinstance(error, SerializationError) or isinstance(
+                    error.__cause__, SerializationError
+                )
+                if not conflict or attempt == attempts:
+                    raise
+            _pause(attempt)
+        raise AssertionError  # the last attempt returns or raises
+
+    # -- reading rows into classes --------------------------------------------
+
+    @property
+    def converter(self) -> "RowConverter":
+        """The cattrs converter that reads rows into classes; one per driver."""
+        return row_converter(self.driver)
+
+    def _read_row(self, row: Mapping[str, object], cls: type[Any]) -> Any:
+        return row_converter(self.driver).read(row, cls)
+
+    # -- capabilities ---------------------------------------------------------
+
+    def require(self, capability: Capability) -> None:
+        """Raise UnsupportedByDriver unless this store has *capability*."""
+        if capability not in self.capabilities:
+            raise UnsupportedByDriver(
+                f"the {self.driver} store {self.target} has no {capability}",
+                driver=self.driver,
+                capability=capability,
+            )
+
+    def connect(self) -> None:
+        """Open one connection now, so that a wrong configuration shows at once."""
+        self._writers.release(self._writers.acquire(self.config.connect_timeout))
+
+    # -- end of life ----------------------------------------------------------
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
+
+    def close(self) -> None:
+        """Close the store; see `Store`."""
+        for scope in _scopes.open_scopes.get():
+            if scope.belongs_to(self):
+                raise NestedTransactionError(
+                    f"close() inside an open {scope.kind} of the store",
+                    hint="leave the block first",
+                )
+        self._closed = True
+        try:
+            if self._readers is not self._writers:
+                self._readers.close(self.config.close_timeout)
+        finally:
+            # Last, since the last one to go may still have to tidy up.
+            self._writers.close(self.config.close_timeout)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __del__(self, _warn: Callable[..., None] = warnings.warn) -> None:
+        # An instance whose __init__ failed has no _closed.
+        if not getattr(self, "_closed", True) and self._pid == os.getpid():
+            _warn(f"{self!r} was not closed", ResourceWarning, source=self)
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else self._state()
+        words = ("<Store", self.driver, self.target, self.schema, state)
+        return " ".join(filter(None, words)) + ">"
+
+    def _state(self) -> str:
+        """Return the pools' figures in words; a driver may say more."""
+        stats = self._writers.stats
+        return f"{stats.lent}/{stats.max_open} connections"
+
+
+_converters: "dict[str, RowConverter]" = {}
+
+
+def row_converter(driver: str) -> "RowConverter":
+    """Return the one converter of a driver; cattrs is imported at the first."""
+    converter = _converters.get(driver)
+    if converter is None:
+        from mooring.core._converter import RowConverter
+
+        converter = _converters.setdefault(driver, RowConverter())
+    return converter
+
+
+def _pause(attempt: int) -> None:
+    """Sleep before the next attempt: longer each time, and never in step."""
+    from random import uniform
+    from time import sleep
+
+    sleep(uniform(0.5, 1.0) * min(0.005 * 2**attempt, 0.5))  # noqa: S311 - no secret

@@ -1,0 +1,73 @@
+"""What a driver says about itself, and what is known of it without asking."""
+
+from enum import StrEnum
+from typing import Literal
+
+import attrs
+
+from mooring.core._config import StoreConfig
+
+# The hooks' API that this core speaks. A new hook or hook argument is no new version:
+# plugins take the arguments they name.
+API_VERSION = 1
+SUPPORTED_API = frozenset({1})
+
+DriverState = Literal[
+    "available", "loaded", "disabled", "conflict", "broken", "incompatible"
+]
+
+
+class Capability(StrEnum):
+    """What a store can have beyond what every SQL store must have. A closed list."""
+
+    SAVEPOINTS = "savepoints"
+    CASCADING_FOREIGN_KEYS = "cascading_foreign_keys"
+    TRANSACTIONAL_DDL = "transactional_ddl"
+    CONCURRENT_SNAPSHOTS = "concurrent_snapshots"
+    MULTI_PROCESS = "multi_process"
+    SERIALIZABLE = "serializable"
+    DURABLE = "durable"
+
+
+@attrs.frozen(kw_only=True)
+class DriverInfo:
+    """A driver's own description, the answer to the ``driver_info`` hook.
+
+    Attributes:
+        name: The driver's name: ``[a-z][a-z0-9_]*``, also its entry point's name.
+        config_class: Its configuration class, a subclass of `StoreConfig`.
+        capabilities: The most that a store of this driver can have; what an open store
+            has is in ``store.capabilities``.
+        aliases: Further entry-point names that lead to the same driver.
+        api: The `API_VERSION` that the driver was written for.
+    """
+
+    name: str
+    config_class: type[StoreConfig]
+    capabilities: frozenset[Capability] = frozenset()
+    aliases: tuple[str, ...] = ()
+    api: int = API_VERSION
+
+
+@attrs.frozen(kw_only=True)
+class DriverEntry:
+    """A registered driver as seen from outside; nothing was imported to make it.
+
+    Attributes:
+        name: Its entry point's name.
+        distribution: Name of the distribution that brings it; "" if the program
+            registered it itself. Several names, joined by ", ", in a conflict.
+        version: That distribution's version.
+        target: The entry point's value, such as ``"package.module"``.
+        state: ``available`` (not tried yet), ``loaded``, ``disabled`` (by the
+            allow-list), ``conflict`` (two distributions claim the name), ``broken``
+            (loading failed) or ``incompatible`` (other API version).
+        reason: Why it cannot be used, "" if it can.
+    """
+
+    name: str
+    distribution: str
+    version: str
+    target: str
+    state: DriverState
+    reason: str = ""

@@ -1,0 +1,132 @@
+"""The tokens of a statement: just enough SQL to tell a parameter from a literal."""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+from mooring.core._dialect import Dialect
+from mooring.core.errors import ParameterError, StatementNotAllowedError
+
+# Words after which a value begins: a colon behind them is not a slice's.
+_BEFORE_VALUE = frozenset(
+    {"ALL", "AND", "ANY", "BETWEEN", "BY", "CASE", "DISTINCT", "ELSE", "FROM", "ILIKE"}
+    | {"IN", "IS", "LIKE", "LIMIT", "NOT", "OFFSET", "ON", "OR", "SELECT", "SOME"}
+    | {"THEN", "WHEN", "WHERE"}
+)
+
+
+def tokens(sql: str, dialect: Dialect) -> Iterator[tuple[str, str]]:
+    """Yield the tokens of ``sql`` as ``(kind, text)``; the texts add up to it.
+
+    Kinds: gap (whitespace and comments), word, number, string, name (a quoted
+    identifier), param (``:name``), symbol (one character, ``::``, ``:=`` and operators
+    with ``@``). What is never closed reaches to the end of the text.
+
+    Raises:
+        ParameterError: A placeholder that is not ``:name``.
+        StatementNotAllowedError: A comment whose end depends on the engine.
+    """
+    match = _pattern(dialect).match
+    brackets: list[str] = []
+    operand = False
+    position = 0
+    while found := match(sql, position):
+        kind = found.lastgroup or ""
+        end = found.end()
+        if kind == "comment":
+            kind, end = "gap", _comment_end(sql, end, nested=dialect.nested_comments)
+        elif kind == "dollar":
+            kind, end = "string", _dollar_end(sql, end, tag=found[0])
+        elif kind in ("param", "ordinal"):
+            if operand and brackets and brackets[-1] in "[{":
+                kind, end = "symbol", position + 1
+            elif kind == "ordinal":
+                raise _foreign(found[0])
+        elif kind == "alien":
+            raise _foreign(found[0])
+        elif kind == "cut":
+            raise StatementNotAllowedError(
+                "a -- comment holds a carriage return, which only some engines take "
+                "for its end",
+                hint="end the line with a newline",
+            )
+        text = sql[position:end]
+        if dialect.array_slices and kind != "gap":
+            operand = _follow(brackets, kind, text)
+        yield kind, text
+        position = end
+
+
+def _follow(brackets: list[str], kind: str, text: str) -> bool:
+    """Keep the open brackets, innermost last; return whether a value ends here."""
+    if kind == "word":
+        return text.upper() not in _BEFORE_VALUE
+    if kind != "symbol":
+        return True
+    if text in "([{":
+        brackets.append(text)
+    elif text in ")]}":
+        del brackets[-1:]
+        return True
+    return False
+
+
+def _comment_end(sql: str, start: int, *, nested: bool) -> int:
+    if not nested:
+        end = sql.find("*/", start)
+        return len(sql) if end < 0 else end + 2
+    depth = 1
+    for edge in _COMMENT_EDGE.finditer(sql, start):
+        depth += 1 if edge[0] == "/*" else -1
+        if depth == 0:
+            return edge.end()
+    return len(sql)
+
+
+def _dollar_end(sql: str, start: int, *, tag: str) -> int:
+    end = sql.find(tag, start)
+    return len(sql) if end < 0 else end + len(tag)
+
+
+def _foreign(placeholder: str) -> ParameterError:
+    return ParameterError(
+        f"{placeholder[0]!r} is not a placeholder here",
+        hint='write :name, a letter first, and pass a mapping: {"name": value}',
+    )
+
+
+_COMMENT_EDGE = re.compile(r"/\*|\*/")
+
+# Character sets are matched possessively and every alternative ends in something
+# optional, so no text makes a match go back. A doubled quote reads as two neighbouring
+# strings, which has the same extent; only E'' must know it, and its continuation on
+# the next line, to stay in the mode where a backslash escapes.
+# A character beyond ASCII may belong to a name, then what follows it does not open.
+_ESCAPE_STRING = r"(?<![^\x00-\x7f])[eE]'(?:[^'\\]++|\\[\s\S]?|''|'[^\S\n]*+\n\s*+')*'?"
+_DOLLAR_TAG = r"(?<![^\x00-\x7f])\$(?:[^\W\d]\w*+)?\$"
+_NEVER = "(?!)"
+
+
+@lru_cache(maxsize=64)
+def _pattern(dialect: Dialect) -> re.Pattern[str]:
+    """Compile the alternatives of one token; the first that fits wins."""
+    escape_string = _ESCAPE_STRING if dialect.escape_strings else _NEVER
+    dollar_tag = _DOLLAR_TAG if dialect.dollar_quotes else _NEVER
+    bracketed = r"\[[^\]]*+\]?" if dialect.bracket_identifiers else _NEVER
+    backticked = r"`[^`]*+`?" if dialect.backtick_identifiers else _NEVER
+    alternatives = [
+        # A byte order mark is whitespace to some engines, wherever it stands.
+        r"(?P<gap>[\s\ufeff]++|--[^\r\n]*+(?!\r(?!\n|\Z)))",
+        rf"(?P<string>{escape_string}|'[^']*+'?)",
+        r"(?P<word>[^\W\d][\w$]*+)",
+        r"(?P<comment>/\*)",
+        r"(?P<cut>--)",
+        r"(?P<number>\d\w*+)",
+        rf'(?P<name>"[^"]*+"?|{backticked}|{bracketed})',
+        r"(?P<param>:[^\W\d]\w*+)",
+        r"(?P<ordinal>:\d)",
+        rf"(?P<dollar>{dollar_tag})",
+        r"(?P<symbol>::|:=|<@|@>|@@|(?!\?|[@$](?:[\w$]|::))[\s\S])",
+        r"(?P<alien>[?@$])",
+    ]
+    return re.compile("|".join(alternatives))

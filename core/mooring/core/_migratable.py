@@ -1,0 +1,94 @@
+"""What a store offers so that it can be migrated; `mooring.migrate` needs no more."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from mooring.core._config import StoreConfig
+
+
+class AppliedRow(NamedTuple):
+    """A version that the database says is applied.
+
+    Attributes:
+        version: The version; row 0, which every version table begins with, is left out.
+        applied_at: When, as ISO 8601 in UTC to the second, or "" if not recorded.
+        digest: SHA-256 of the applied file in hex, None if not recorded.
+        duration: Seconds that it took, None if not recorded.
+    """
+
+    version: int
+    applied_at: str
+    digest: str | None
+    duration: float | None
+
+
+class MigrationUnit(Protocol):
+    """Statements that the engine keeps or undoes together."""
+
+    def execute(self, sql: str) -> None:
+        """Execute a piece of a migration: maybe many SQL statements.
+
+        Raises:
+            StoreError: One of them failed. Its ``offset`` is the position in *sql*
+                where the engine saw the error, or None.
+        """
+
+    def record(self, version: int, *, digest: str, duration: float) -> None:
+        """Note *version* as applied, with the file's digest and seconds."""
+
+    def unrecord(self, version: int) -> None:
+        """Note *version* as not applied."""
+
+
+class MigrationSession(Protocol):
+    """A direct connection that holds the database's migration lock."""
+
+    def versions(self) -> Sequence[AppliedRow]:
+        """Return what is applied, by version.
+
+        The version table, with its row 0, is created in one transaction if there is
+        none.
+        """
+
+    def unit(self, *, transaction: bool) -> AbstractContextManager[MigrationUnit]:
+        """Return a ``with`` block around one unit.
+
+        With *transaction* it commits on exit and rolls back on any exception; without,
+        each statement stands alone. Either way the connection's own state is as it was
+        when the block is left, whatever the statements set.
+        """
+
+
+@runtime_checkable
+class Migratable(Protocol):
+    """A store that can be migrated: the side of it that `migrate.Migrator` sees."""
+
+    @property
+    def config(self) -> StoreConfig:
+        """The configuration it was opened with."""
+
+    def migration_versions(
+        self, table: str, *, timeout: float | None = None
+    ) -> Sequence[AppliedRow] | None:
+        """Return what is applied by version, None if there is no such table.
+
+        It takes no lock, writes nothing, and may be called beside open scopes.
+
+        Args:
+            table: The version table.
+            timeout: Seconds to wait for a connection, >= 0; the store's own by default.
+        """
+
+    def migration_session(
+        self, table: str, *, timeout: float
+    ) -> AbstractContextManager[MigrationSession]:
+        """Return a ``with`` block that holds the migration lock.
+
+        Args:
+            table: The version table.
+            timeout: Seconds to wait for the lock, > 0.
+
+        Raises:
+            MigrationLockError: It was not free in time; nothing was changed.
+        """

@@ -1,0 +1,330 @@
+"""Transactions, savepoints and snapshots: the rules that hold on every driver.
+
+A context (PEP 567) holds at most one open scope of a store. The scope is noted in a
+`ContextVar`; whichever thread leaves it marks it closed, so that a context that was
+copied while it was open is not misled afterwards.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar
+
+from mooring.core._result import Columns, Result, Row
+from mooring.core._session import Session
+from mooring.core.errors import (
+    NestedTransactionError,
+    ParameterError,
+    StoreError,
+    TransactionAbortedError,
+)
+
+if TYPE_CHECKING:
+    from mooring.core._base import SqlStoreBase
+    from mooring.core._pool import Lease, Pool
+
+S = TypeVar("S", bound=Session)
+State = Literal["new", "open", "failed", "closed"]
+
+ISOLATIONS = (None, "serializable")
+
+open_scopes: ContextVar[tuple["Scope[Any]", ...]] = ContextVar(
+    "mooring_open_scopes", default=()
+)
+
+
+def refuse_nested(store: object) -> None:
+    """Raise NestedTransactionError if this context has an open scope of *store*."""
+    for scope in open_scopes.get():
+        if scope.belongs_to(store):
+            raise NestedTransactionError(
+                f"this context already has an open {scope.kind} of the store",
+                hint="use the connection it gave you (tx.execute, tx.savepoint), or"
+                " leave the block first",
+            )
+
+
+class Scope(Generic[S]):
+    """A connection borrowed for the length of a ``with`` block."""
+
+    kind = "scope"
+    __slots__ = ("_failure", "_lease", "_pool", "_session", "_state", "_store")
+
+    def __init__(self, store: "SqlStoreBase[S]", pool: "Pool[S]") -> None:
+        self._store = store
+        self._pool = pool
+        self._state: State = "new"
+        self._failure: BaseException | None = None
+
+    def belongs_to(self, store: object) -> bool:
+        """Return whether this is an open scope of *store*."""
+        return self._store is store and self._state in ("open", "failed")
+
+    def __enter__(self) -> Self:
+        if self._state != "new":
+            raise NestedTransactionError(
+                f"this {self.kind} was entered before",
+                hint="make a new one for each with block",
+            )
+        scopes = open_scopes.get()
+        if scopes:
+            refuse_nested(self._store)
+        self._lease: Lease[S] = self._pool.acquire()
+        self._session: S = self._lease.connection
+        try:
+            self._begin()
+        except BaseException:
+            self._give_back(fit=self._session.reset())
+            raise
+        self._state = "open"
+        still_open = (s for s in scopes if s._state in ("open", "failed"))
+        open_scopes.set((*still_open, self) if scopes else (self,))
+        return self
+
+    def execute(self, sql: str, params: Mapping[str, object] | None = None) -> Result:
+        """Execute one statement of this scope and fetch all of its rows."""
+        if self._state != "open":
+            self._refuse()
+        try:
+            statement = self._store.translate(sql)
+            text, values = statement.bind(params)
+            return self._session.run(statement, text, values)
+        except BaseException as error:
+            self._fail(error)
+            raise
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._state == "closed":
+            return
+        fit = False
+        try:
+            self._end(failed=kind is not None)
+            fit = True
+        finally:
+            failure, self._failure = self._failure, None
+            self._state = "closed"
+            self._forget()
+            self._give_back(fit=fit or self._session.reset())
+        if failure is not None and kind is None and self.kind != "snapshot":
+            raise aborted(failure) from failure
+
+    def _begin(self) -> None:
+        raise NotImplementedError  # each kind of scope says how
+
+    def _end(self, *, failed: bool) -> None:
+        raise NotImplementedError  # each kind of scope says how
+
+    def _fail(self, error: BaseException) -> None:
+        if self._state == "open":
+            self._state = "failed"
+            self._failure = error
+
+    def _refuse(self) -> None:
+        if self._state == "failed" and self._failure is not None:
+            raise aborted(self._failure) from self._failure
+        raise StoreError(
+            f"this {self.kind} is not open",
+            hint=f"use it inside its with block: with store... as {self.kind}:",
+        )
+
+    def _forget(self) -> None:
+        scopes = open_scopes.get()
+        if self in scopes:
+            open_scopes.set(tuple(s for s in scopes if s is not self))
+
+    def _give_back(self, *, fit: bool) -> None:
+        self._pool.release(self._lease, discard=not fit)
+
+
+class Transaction(Scope[S]):
+    """A read-write transaction: commits on exit, rolls back on any exception.
+
+    After an error of a statement it is failed: a further statement raises
+    `TransactionAbortedError`, and so does leaving the block without an exception.
+    """
+
+    kind = "transaction"
+    __slots__ = ("_depth", "_isolation")
+
+    def __init__(
+        self, store: "SqlStoreBase[S]", pool: "Pool[S]", isolation: str | None
+    ) -> None:
+        if isolation not in ISOLATIONS:
+            raise ParameterError(
+                f"isolation must be None or 'serializable', not {isolation!r}"
+            )
+        super().__init__(store, pool)
+        self._isolation = isolation
+        self._depth = 0
+
+    def savepoint(self) -> "Savepoint[S]":
+        """Return a savepoint: a ``with`` block that can fail by itself.
+
+        Leaving it by an exception undoes what it did and leaves the transaction as it
+        was before; without one, its work stays part of the transaction.
+        """
+        return Savepoint(self)
+
+    def _begin(self) -> None:
+        self._session.begin(isolation=self._isolation, read_only=False)
+
+    def _end(self, *, failed: bool) -> None:
+        if self._depth and not failed:
+            failed = True
+            self._fail(StoreError("the block was left with a savepoint still open"))
+        if failed or self._state == "failed":
+            self._session.rollback()
+            return
+        try:
+            self._session.commit()
+        except StoreError:
+            self._session.rollback()
+            raise
+
+    # -- savepoints -----------------------------------------------------------
+
+    def _enter_savepoint(self) -> int:
+        if self._state != "open":
+            self._refuse()
+        self._depth += 1
+        try:
+            self._session.savepoint(f"mooring_{self._depth}")
+        except BaseException as error:
+            self._depth -= 1
+            self._fail(error)
+            raise
+        return self._depth
+
+    def _leave_savepoint(self, depth: int, *, failed: bool) -> None:
+        if self._state == "closed":
+            return  # its transaction is over, and said what there was to say
+        if depth != self._depth:
+            self._fail(StoreError("savepoints were left out of order"))
+            return
+        self._depth -= 1
+        failure = self._failure
+        if not self._session.in_transaction:
+            # The engine rolled the whole transaction back: nothing to go on with.
+            self._fail(failure or StoreError("the engine rolled back"))
+            return
+        try:
+            if failed or failure is not None:
+                self._session.rollback_to(f"mooring_{depth}")
+                self._state, self._failure = "open", None
+            else:
+                self._session.release(f"mooring_{depth}")
+        except BaseException as error:
+            self._fail(error)
+            raise
+        if failure is not None and not failed:
+            raise aborted(failure) from failure
+
+
+class Savepoint(Generic[S]):
+    """A part of a transaction that can fail by itself; see `Transaction.savepoint`."""
+
+    __slots__ = ("_depth", "_transaction")
+
+    def __init__(self, transaction: Transaction[S]) -> None:
+        self._transaction = transaction
+        self._depth = 0
+
+    def __enter__(self) -> Transaction[S]:
+        self._depth = self._transaction._enter_savepoint()
+        return self._transaction
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._transaction._leave_savepoint(self._depth, failed=kind is not None)
+
+
+class Snapshot(Scope[S]):
+    """One consistent state to read, from its first statement on.
+
+    A write raises `ReadOnlyError`. After an error it is failed like a transaction,
+    but may be left quietly: there is nothing to lose.
+    """
+
+    kind = "snapshot"
+    __slots__ = ("_streams",)
+
+    def __init__(self, store: "SqlStoreBase[S]", pool: "Pool[S]") -> None:
+        super().__init__(store, pool)
+        self._streams: list[Iterator[Row]] = []
+
+    def stream(
+        self,
+        sql: str,
+        params: Mapping[str, object] | None = None,
+        *,
+        size: int = 1000,
+    ) -> Iterator[Row]:
+        """Yield the rows of a query, fetching *size* (>= 1) of them at a time.
+
+        Memory holds *size* rows, however many there are. The rows end with the block:
+        going on after it raises StoreError.
+        """
+        if self._state != "open":
+            self._refuse()
+        if type(size) is not int or size < 1:
+            raise ParameterError(f"size must be an int >= 1, not {size!r}")
+        try:
+            statement = self._store.translate(sql)
+            text, values = statement.bind(params)
+        except BaseException as error:
+            self._fail(error)
+            raise
+        rows = self._rows(self._session.stream(statement, text, values, size))
+        self._streams.append(rows)
+        return rows
+
+    def _rows(self, batches: Iterator[tuple[Any, list[Any]]]) -> Iterator[Row]:
+        try:
+            while True:
+                if self._state != "open":
+                    self._refuse()
+                batch = next(batches, None)
+                if batch is None:
+                    return
+                columns = Columns(batch[0])
+                for values in batch[1]:
+                    yield Row(values, columns)
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            self._fail(error)
+            raise
+        finally:
+            close = getattr(batches, "close", None)
+            if close is not None:
+                close()
+
+    def _begin(self) -> None:
+        self._session.begin(isolation="serializable", read_only=True)
+
+    def _end(self, *, failed: bool) -> None:  # noqa: ARG002 - it ends the same way
+        streams, self._streams = self._streams, []
+        for rows in streams:
+            # Closing frees the engine's cursor; a thread that is in the middle of
+            # one keeps it, and meets the closed scope at its next row.
+            if not getattr(rows, "gi_running", False):
+                rows.close()  # type: ignore[attr-defined]  # a generator
+        self._session.rollback()
+
+
+def aborted(failure: BaseException) -> TransactionAbortedError:
+    """Return the error for going on in a scope that failed before."""
+    why = str(failure).partition("\n")[0] or type(failure).__name__
+    return TransactionAbortedError(
+        f"an earlier statement of this scope failed ({why}); nothing of it is kept",
+        hint="let the error leave the block, or put what may fail into tx.savepoint()",
+    )

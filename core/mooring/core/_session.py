@@ -1,0 +1,68 @@
+"""What a driver implements for one connection; the scopes do the rest."""
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from mooring.core._result import Description, Result
+from mooring.core._statement import Statement
+
+Values = tuple[object, ...]
+
+
+class Session(Protocol):
+    """One connection of an engine.
+
+    Every method raises errors of `mooring.core.errors`, the engine's own in
+    ``__cause__``, and is bounded in time by the store's configuration. A session is
+    used by one thread at a time.
+    """
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether the engine has a transaction open on this connection."""
+
+    def run(self, statement: Statement, text: str, values: Values) -> Result:
+        """Execute one statement and fetch all of its rows.
+
+        Outside a transaction it is one of its own, and an error leaves none open.
+
+        Args:
+            statement: The statement as translated for the driver's dialect.
+            text: Its text for these values, which may hold expanded lists.
+            values: One value a placeholder, as the dialect's adapters made them.
+
+        Raises:
+            OutcomeUnknownError: The connection broke during a single write.
+            StoreError: Any other failure; the statement had no effect.
+        """
+
+    def stream(
+        self, statement: Statement, text: str, values: Values, size: int
+    ) -> Iterator[tuple[Description, list[tuple[Any, ...]]]]:
+        """Execute a query and yield its columns with *size* rows at a time."""
+
+    def begin(self, *, isolation: str | None, read_only: bool) -> None:
+        """Begin a transaction; *isolation* is None or "serializable"."""
+
+    def commit(self) -> None:
+        """Commit, and check that the engine did.
+
+        Raises:
+            OutcomeUnknownError: It is not known whether it did.
+            StoreError: It did not; the transaction may still be open.
+        """
+
+    def rollback(self) -> None:
+        """Roll back; nothing happens where no transaction is open."""
+
+    def savepoint(self, name: str) -> None:
+        """Set a savepoint."""
+
+    def release(self, name: str) -> None:
+        """Release a savepoint, keeping its work."""
+
+    def rollback_to(self, name: str) -> None:
+        """Undo what came after a savepoint, and release it."""
+
+    def reset(self) -> bool:
+        """Undo whatever is left over; return whether the connection is fit for use."""

@@ -1,0 +1,247 @@
+"""A user's SQL in the engine's own form, made once per text and bound per call."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
+from typing import Any
+
+from mooring.core._dialect import DML, Dialect, allowed_verb
+from mooring.core._lexer import tokens
+from mooring.core._values import INT_MAX, INT_MIN, In, adapt, is_unicode
+from mooring.core.errors import ParameterError, StatementNotAllowedError
+
+_WRITES = DML | {"CREATE", "ALTER", "DROP", "TRUNCATE", "COMMENT", "GRANT", "REVOKE"}
+
+
+class Statement:
+    """A translated statement.
+
+    Attributes:
+        sql: The text as it was written.
+        text: The engine's form, for values that each take one placeholder.
+        names: A parameter's name for each placeholder, in order, with repeats.
+        verb: The main keyword, upper-cased (INSERT for ``WITH ... INSERT``), or "".
+        changes_rows: The verb is INSERT, UPDATE, DELETE, REPLACE or MERGE.
+        writes: True if it certainly writes, None if that is not known; whoever
+            learns it may set it.
+    """
+
+    __slots__ = (
+        "_count",
+        "_dialect",
+        "_lists",
+        "_pick",
+        "_pieces",
+        "changes_rows",
+        "names",
+        "sql",
+        "text",
+        "verb",
+        "writes",
+    )
+
+    def __init__(
+        self,
+        sql: str,
+        *,
+        dialect: Dialect,
+        verb: str,
+        pieces: Sequence[str],
+        names: Sequence[str],
+        lists: Sequence[str],
+    ) -> None:
+        self.sql = sql
+        self.text = dialect.placeholder.join(pieces)
+        self.names = tuple(names)
+        self.verb = verb
+        self.changes_rows = verb in DML
+        self.writes: bool | None = True if verb in _WRITES else None
+        self._dialect = dialect
+        self._pieces = tuple(pieces)
+        # For each placeholder the form of an expanded list there, "" where none fits.
+        self._lists = tuple(lists)
+        self._pick = _picker(self.names)
+        self._count = len(set(names))
+
+    def bind(
+        self, params: Mapping[str, object] | None
+    ) -> tuple[str, tuple[object, ...]]:
+        """Return the engine's text and the values for its placeholders, in order.
+
+        Raises:
+            ParameterError: Names are missing or unknown, a value is not one that can
+                be bound, or an expanded list exceeds what the engine takes.
+        """
+        # The hot path: everything that is ordinary is recognised here and passed on;
+        # whatever is not, errors included, is the business of the slow path.
+        if type(params) is dict and len(params) == self._count:
+            try:
+                values = self._pick(params)
+            except KeyError:
+                return self._bind_any(params)
+            for value in values:
+                kind = type(value)
+                if value is None or kind is bytes or kind is bool:
+                    continue
+                if kind is str:
+                    if "\x00" not in value and (value.isascii() or is_unicode(value)):
+                        continue
+                elif kind is int:
+                    if INT_MIN <= value <= INT_MAX:
+                        continue
+                elif kind is float and value == value:
+                    continue
+                return self._bind_any(params)
+            return self.text, values
+        if params is None and not self._count:
+            return self.text, ()
+        return self._bind_any(params)
+
+    def _bind_any(
+        self, params: Mapping[str, object] | None
+    ) -> tuple[str, tuple[object, ...]]:
+        given = self._given(params)
+        adapters = self._dialect.adapters
+        values: list[object] = []
+        sizes: dict[int, int] = {}
+        for index, name in enumerate(self.names):
+            value = given[name]
+            if isinstance(value, In):
+                self._check_list(index)
+                sizes[index] = len(value.values)
+                values += [adapt(name, member, adapters) for member in value.values]
+            else:
+                values.append(adapt(name, value, adapters))
+        _check_count(len(values), self._dialect)
+        return self._expanded(sizes) if sizes else self.text, tuple(values)
+
+    def _given(self, params: object) -> Mapping[str, object]:
+        if params is None:
+            params = {}
+        if not isinstance(params, Mapping):
+            raise ParameterError(
+                f"parameters are a mapping of names to values, not "
+                f"{type(params).__name__}",
+                hint='write :name in the SQL and pass {"name": value}',
+            )
+        expected = dict.fromkeys(self.names)
+        problems = []
+        if missing := [name for name in expected if name not in params]:
+            problems.append(f"no value for {_listed(missing)}")
+        if extra := [name for name in params if name not in expected]:
+            problems.append(f"no placeholder for {_listed(extra)}")
+        if problems:
+            raise ParameterError(
+                f"{', '.join(problems)}; the statement expects "
+                f"{_listed(expected) or 'no parameters'}",
+                hint="give each placeholder of the statement a value, and nothing else",
+            )
+        return params
+
+    def _check_list(self, index: int) -> None:
+        if not self._lists[index]:
+            name = self.names[index]
+            raise ParameterError(
+                f"parameter :{name}: core.In fits only after IN",
+                hint=f"write x IN :{name}, or x IN (:{name})",
+            )
+
+    def _expanded(self, sizes: Mapping[int, int]) -> str:
+        placeholder = self._dialect.placeholder
+        parts = [self._pieces[0]]
+        for index, piece in enumerate(self._pieces[1:]):
+            if index in sizes:
+                listed = ", ".join([placeholder] * sizes[index])
+                parts.append(
+                    self._lists[index].format(listed or self._dialect.empty_list)
+                )
+            else:
+                parts.append(placeholder)
+            parts.append(piece)
+        return "".join(parts)
+
+
+def _picker(
+    names: Sequence[str],
+) -> Callable[[Mapping[str, object]], tuple[Any, ...]]:
+    if len(names) > 1:
+        return itemgetter(*names)
+    # itemgetter answers one name with the bare value.
+    if names:
+        name = names[0]
+        return lambda params: (params[name],)
+    return lambda params: ()  # noqa: ARG005 - it takes what the others take
+
+
+def _listed(names: Iterable[object]) -> str:
+    return ", ".join(
+        f":{name}" if isinstance(name, str) and name.isidentifier() else repr(name)
+        for name in names
+    )
+
+
+def _check_count(count: int, dialect: Dialect) -> None:
+    if count > dialect.max_parameters:
+        raise ParameterError(
+            f"{count} values in one statement; the engine takes at most "
+            f"{dialect.max_parameters}",
+            hint="run it for parts of the list, or pass one core.Json and unpack it in "
+            "the SQL",
+        )
+
+
+def translate(sql: str, dialect: Dialect) -> Statement:
+    """Turn a user's SQL into a statement of the engine.
+
+    Outside of its placeholders the text is kept as it is.
+
+    Raises:
+        StatementNotAllowedError: There is no statement or more than one, or it would
+            change the connection that others borrow next.
+        ParameterError: A placeholder is not ``:name``, or there are too many.
+    """
+    _check_text(sql)
+    pieces: list[str] = []
+    names: list[str] = []
+    words: list[str] = []
+    places: list[int] = []
+    literal: list[str] = []
+    for kind, text in tokens(sql, dialect):
+        if kind == "param":
+            pieces.append("".join(literal))
+            literal = []
+            names.append(text[1:])
+            places.append(len(words))
+        else:
+            literal.append(text)
+        if kind != "gap":
+            words.append(text.upper() if kind == "word" else text)
+    pieces.append("".join(literal))
+    if dialect.placeholder == "%s":
+        pieces = [piece.replace("%", "%%") for piece in pieces]
+    _check_count(len(names), dialect)
+    return Statement(
+        sql,
+        dialect=dialect,
+        verb=allowed_verb(words, dialect),
+        pieces=pieces,
+        names=names,
+        lists=[_list_form(words, place) for place in places],
+    )
+
+
+def _check_text(sql: str) -> None:
+    if "\x00" in sql or not is_unicode(sql):
+        raise StatementNotAllowedError(
+            "the text of the statement holds a NUL character or a lone surrogate",
+            hint="pass such data as a parameter of type bytes",
+        )
+
+
+def _list_form(words: Sequence[str], place: int) -> str:
+    """Return how a list is written at a placeholder: after IN, and nowhere else."""
+    before = words[max(place - 2, 0) : place]
+    if before[-1:] == ["IN"]:
+        return "({})"
+    if before == ["IN", "("] and words[place + 1 : place + 2] == [")"]:
+        return "{}"
+    return ""

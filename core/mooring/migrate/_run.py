@@ -1,0 +1,176 @@
+"""Running the statements of parsed migrations, and saying what state an error left."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from time import perf_counter
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from mooring.core import File, MigrationSession, MigrationUnit
+from mooring.core.errors import MigrationFailedError, MooringError, StoreError
+from mooring.migrate._migration import Migration, Statement, digest
+from mooring.migrate._parse import parse
+from mooring.migrate._reports import Event, Step
+from mooring.migrate._status import content
+
+if TYPE_CHECKING:
+    from mooring.migrate._migrator import Progress
+
+Direction = Literal["up", "down"]
+
+
+class ReadFile(NamedTuple):
+    """A migration with what is needed to record it and to quote it."""
+
+    migration: Migration
+    digest: str
+    text: str
+
+
+class Batch(tuple[ReadFile, ...]):
+    """The files of one run, in its order."""
+
+    __slots__ = ()
+
+    def plan(self, direction: Direction) -> list[Step]:
+        """Return the steps, without durations."""
+        return [_step(file, direction) for file in self]
+
+
+def read_files(files: Mapping[int, File], versions: Iterable[int]) -> Batch:
+    """Read and parse all files of a run, before any of it is applied.
+
+    Raises:
+        MigrationParseError: One cannot be read.
+    """
+    found = []
+    for version in versions:
+        file = files[version]
+        data = content(file)
+        migration = parse(data, name=file.name)
+        found.append(ReadFile(migration, digest(data), data.decode("utf-8", "replace")))
+    return Batch(found)
+
+
+class Run:
+    """One run over *batch*, under the lock that *session* holds."""
+
+    def __init__(
+        self, session: MigrationSession, batch: Batch, progress: "Progress | None"
+    ) -> None:
+        self._session = session
+        self._batch = batch
+        self._progress = progress
+        self._done: list[Step] = []
+
+    def up(self, *, at: int) -> list[Step]:
+        """Apply the batch; *at* is the database's version, 0 if it is new."""
+        together = at == 0 and all(file.migration.transaction for file in self._batch)
+        self._at = at
+        if together and self._batch:
+            kept = "nothing of this run was kept; the database is as new"
+            with self._session.unit(transaction=True) as unit:
+                for file in self._batch:
+                    self._apply(unit, file, "up", kept)
+            return self._done
+        for file in self._batch:
+            self._alone(file, "up")
+            self._at = file.migration.version
+        return self._done
+
+    def down(self) -> list[Step]:
+        """Undo the batch, which is in descending order."""
+        for file in self._batch:
+            self._at = file.migration.version
+            self._alone(file, "down")
+        return self._done
+
+    def _alone(self, file: ReadFile, direction: Direction) -> None:
+        transaction = file.migration.transaction
+        kept = (
+            f"nothing of this file was kept; the database is at version {self._at}"
+            if transaction
+            else ""
+        )
+        with self._session.unit(transaction=transaction) as unit:
+            self._apply(unit, file, direction, kept)
+
+    def _apply(
+        self, unit: MigrationUnit, file: ReadFile, direction: Direction, kept: str
+    ) -> None:
+        """Run one file's statements and note its version, in *unit*."""
+        self._tell("start", _step(file, direction))
+        started = perf_counter()
+        migration = file.migration
+        statements = migration.up if direction == "up" else migration.down
+        for number, statement in enumerate(statements, 1):
+            try:
+                unit.execute(statement.sql)
+            except StoreError as cause:
+                state = kept or _partly(number, len(statements), migration.version)
+                raise _failed(file, statement, cause, state) from cause
+        seconds = perf_counter() - started
+        try:
+            if direction == "up":
+                unit.record(migration.version, digest=file.digest, duration=seconds)
+            else:
+                unit.unrecord(migration.version)
+        except StoreError as cause:
+            last = statements[-1] if statements else Statement(sql="", line=1)
+            state = kept or "its statements ran, its version was not noted"
+            raise _failed(file, last, cause, state) from cause
+        step = _step(file, direction, seconds)
+        self._done.append(step)
+        self._tell("end", step)
+
+    def _tell(self, kind: Literal["start", "end"], step: Step) -> None:
+        if self._progress is not None:
+            self._progress(Event(kind=kind, step=step))
+
+
+def _step(file: ReadFile, direction: Direction, duration: float | None = None) -> Step:
+    migration = file.migration
+    return Step(
+        version=migration.version,
+        name=migration.name,
+        direction=direction,
+        duration=duration,
+    )
+
+
+def _partly(number: int, count: int, version: int) -> str:
+    done = "no statement" if number == 1 else f"statements 1 to {number - 1}"
+    return (
+        f"{done} of {count} ran and stay: the file is marked NO TRANSACTION;"
+        f" version {version} is not noted"
+    )
+
+
+def _failed(
+    file: ReadFile, statement: Statement, cause: MooringError, state: str
+) -> MigrationFailedError:
+    """Return the error, pointing into the file as it is written.
+
+    The file's own text is quoted, not the statement's: what ENVSUB put in may be a
+    secret.
+    """
+    offset = getattr(cause, "offset", None)
+    line, column = statement.line, None
+    if offset is not None:
+        before = statement.sql[:offset]
+        line += before.count("\n")
+        column = offset - (before.rfind("\n") + 1) + 1
+    lines: Sequence[str] = file.text.splitlines()
+    height = statement.sql.count("\n") + 1
+    quoted = "\n".join(lines[statement.line - 1 : statement.line - 1 + height])
+    shown = lines[line - 1].strip() if line <= len(lines) else ""
+    name = file.migration.name
+    where = f"{name}:{line}" if column is None else f"{name}:{line}:{column}"
+    return MigrationFailedError(
+        f"{where}: {cause.message}\n  {shown}\n{state}",
+        file=name,
+        version=file.migration.version,
+        line=line,
+        column=column,
+        statement=quoted,
+        state=state,
+        hint=cause.hint or "correct the file and run again",
+    )

@@ -1,0 +1,76 @@
+"""Where migration files come from, and the table that remembers them."""
+
+from typing import Final
+
+from mooring.core import DiskFolder, File, Folder
+from mooring.core.errors import MigrationParseError
+from mooring.migrate._filename import version_of
+
+DEFAULT_TABLE: Final = "goose_db_version"
+
+
+class Source:
+    """A folder of migration files with its version table.
+
+    Args:
+        folder: A `core.Folder`, such as `core.package_folder` returns, or the path of
+            a directory.
+        table: The version table, of letters, digits and underscores. Several sources
+            in one database need one each.
+
+    Raises:
+        ValueError: The table's name is not allowed.
+    """
+
+    def __init__(self, folder: Folder | str, *, table: str = DEFAULT_TABLE) -> None:
+        plain = table.replace("_", "a")
+        if not (plain.isascii() and plain.isalnum() and not table[0].isdigit()):
+            raise ValueError(
+                f"version table {table!r}: use ASCII letters, digits and underscores"
+            )
+        self.folder: Folder = DiskFolder(folder) if isinstance(folder, str) else folder
+        self.table = table
+
+    def files(self) -> dict[int, File]:
+        """Return the migration files by version, ascending; none is opened.
+
+        Raises:
+            MigrationParseError: The folder cannot be listed, a ``.sql`` file has no
+                version, or two have the same.
+        """
+        found: dict[int, File] = {}
+        for file in self._entries():
+            if not file.name.endswith(".sql"):
+                continue
+            version = version_of(file.name)
+            if version is None:
+                raise MigrationParseError(
+                    "is not named like a migration",
+                    file=file.name,
+                    line=None,
+                    hint="call it <version>_<name>.sql, with a version >= 1 such as"
+                    " 20250603124835, or move it out of the folder",
+                )
+            if version in found:
+                raise MigrationParseError(
+                    f"has the same version as {found[version].name}",
+                    file=file.name,
+                    line=None,
+                    hint="give one of them a version of its own",
+                )
+            found[version] = file
+        return dict(sorted(found.items()))
+
+    def _entries(self) -> list[File]:
+        try:
+            return list(self.folder.iterdir())
+        except OSError as cause:
+            raise MigrationParseError(
+                f"the folder of migrations cannot be listed: {cause.strerror}",
+                file=self.folder.name,
+                line=None,
+                hint="check the path that the program gives to its migrations",
+            ) from cause
+
+    def __repr__(self) -> str:
+        return f"Source({self.folder!r}, table={self.table!r})"

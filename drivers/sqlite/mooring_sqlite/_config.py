@@ -1,0 +1,67 @@
+"""The driver's configuration."""
+
+from collections.abc import Iterable
+from urllib.parse import unquote
+
+import attrs
+from mooring.core import ConfigError, Problem, StoreConfig, option
+
+from mooring_sqlite._path import path_problem
+
+
+@attrs.frozen(kw_only=True)
+class SqliteConfig(StoreConfig):
+    """Where the database is, and how its connections behave."""
+
+    driver: str = attrs.field(default="sqlite", init=False)
+    path: str = option(
+        "",
+        'Path of the database file, made if it does not exist; ":memory:" is a private'
+        " database that ends with the store.",
+    )
+    busy_timeout: float = option(
+        5.0,
+        "How long to wait for the lock to write: for other threads, then for other"
+        " processes.",
+        unit="seconds",
+        ge=0,
+        # A million seconds; the engine takes milliseconds in 31 bits.
+        le=1_000_000,
+    )
+    synchronous: str = option(
+        "full",
+        "What a power cut can cost: full loses nothing that was committed, normal the"
+        " last commits, off the database.",
+        choices=("full", "normal", "off"),
+    )
+
+    def problems(self) -> Iterable[Problem]:
+        """Yield what is wrong with the path, and between options."""
+        yield from super().problems()
+        problem = path_problem(self.path)
+        if problem is not None:
+            yield Problem("path", problem)
+
+    @classmethod
+    def options_from_url(cls, url: str) -> dict[str, object]:
+        """Return the options of ``sqlite:PATH``, percent-escapes decoded.
+
+        ``sqlite:app.db`` is relative, ``sqlite:/var/lib/app.db`` absolute, and
+        ``sqlite::memory:`` private to the store.
+        """
+        _, _, rest = url.partition(":")
+        if rest.startswith("//"):
+            # "sqlite:///app.db" is a relative path to some programs, to others not.
+            raise ConfigError(
+                ["'sqlite://' is ambiguous: it has no host to name"],
+                hint="write sqlite:app.db for a relative path, sqlite:/var/lib/app.db"
+                " for an absolute one",
+            )
+        path, question, _ = rest.partition("?")
+        if question or "#" in path:
+            raise ConfigError(
+                ["a sqlite URL takes no options after '?' or '#'"],
+                hint="write %3F and %23 for those characters in a path; give options in"
+                ' a mapping: {"driver": "sqlite", "path": ...}',
+            )
+        return {"path": unquote(path, errors="strict")}

@@ -1,0 +1,167 @@
+"""Opening a connection: its settings are made, read back, and kept for health checks.
+
+The PRAGMAs are those of sqlite.org/pragma.html. ``foreign_keys``, ``synchronous`` and
+``busy_timeout`` belong to a connection and not to the file: each one sets its own.
+"""
+
+import sqlite3
+from functools import lru_cache
+from time import monotonic, sleep
+from typing import Final
+
+from mooring.core import OpenError, StoreBusyError
+
+from mooring_sqlite._config import SqliteConfig
+from mooring_sqlite._errors import translate_error
+from mooring_sqlite._path import Location
+
+Setting = int | str
+
+_SYNCHRONOUS: Final = {"off": 0, "normal": 1, "full": 2}
+# How often to ask again for what SQLite refuses at once instead of waiting.
+_POLL_SECONDS: Final = 0.005
+
+
+def settings_for(
+    config: SqliteConfig, location: Location, *, read_only: bool
+) -> dict[str, Setting]:
+    """Return what each connection's PRAGMAs must read back as, in order of setting."""
+    return {
+        "foreign_keys": 1,
+        "journal_mode": "memory" if location.in_memory else "wal",
+        "synchronous": _SYNCHRONOUS[config.synchronous],
+        "busy_timeout": round(config.busy_timeout * 1000),
+        "trusted_schema": 0 if untrusted_schema_works() else 1,
+        "cell_size_check": 1,
+        "query_only": int(read_only),
+    }
+
+
+def connect(
+    config: SqliteConfig, location: Location, *, read_only: bool, timeout: float
+) -> sqlite3.Connection:
+    """Return a connection on which every setting was made and verified.
+
+    Args:
+        config: The store's configuration.
+        location: The database; its file exists.
+        read_only: Refuse writes on this connection.
+        timeout: Seconds to wait for locks, > 0.
+
+    Raises:
+        CorruptStoreError: The file is no database; no byte of it was changed.
+        OpenError: It cannot be opened, or a setting does not hold.
+        StoreBusyError: Another process held a lock too long.
+    """
+    deadline = monotonic() + timeout
+    try:
+        connection = sqlite3.connect(
+            location.path if location.in_memory else location.uri,
+            uri=not location.in_memory,
+            timeout=timeout,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=256,
+        )
+    except sqlite3.Error as cause:
+        raise translate_error(cause, target=location.path) from cause
+    try:
+        # Reading first finds files that are no database before anything writes to
+        # them.
+        late = monotonic() + config.ping_timeout
+        connection.set_progress_handler(lambda: monotonic() > late, 10_000)
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        connection.set_progress_handler(None, 0)
+        if not location.in_memory:
+            _switch_to_wal(connection, location, deadline)
+        _apply(connection, settings_for(config, location, read_only=read_only))
+    except sqlite3.Error as cause:
+        connection.close()
+        raise translate_error(cause, target=location.path) from cause
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def read_settings(
+    connection: sqlite3.Connection, names: "dict[str, Setting]"
+) -> dict[str, Setting]:
+    """Return the present values of the PRAGMAs *names*."""
+    return {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names}
+
+
+def restore(connection: sqlite3.Connection, expected: dict[str, Setting]) -> None:
+    """Bring a connection's settings back, after statements that may have changed them.
+
+    Raises:
+        OpenError: One does not hold.
+        sqlite3.Error: The engine refused.
+    """
+    if read_settings(connection, expected) != expected:
+        _apply(connection, expected)
+
+
+def _apply(connection: sqlite3.Connection, expected: dict[str, Setting]) -> None:
+    for name, value in expected.items():
+        if name != "journal_mode":
+            connection.execute(f"PRAGMA {name} = {value}")
+    found = read_settings(connection, expected)
+    for name, value in expected.items():
+        if found[name] != value:
+            raise OpenError(
+                f"PRAGMA {name} is {found[name]} on a new connection, not {value}",
+                hint="this SQLite library or file system does not allow it: see"
+                " `python -c 'import sqlite3; print(sqlite3.sqlite_version)'`",
+            )
+
+
+def _switch_to_wal(
+    connection: sqlite3.Connection, location: Location, deadline: float
+) -> None:
+    """Put the file into WAL mode, and check the answer.
+
+    SQLite answers "locked" at once while another connection writes or switches: it
+    ignores its own busy timeout here.
+    """
+    while True:
+        try:
+            (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+            if mode != "wal":
+                (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        except sqlite3.OperationalError as cause:
+            if cause.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            if monotonic() >= deadline:
+                raise StoreBusyError(
+                    f"{location.path} could not be put into WAL mode: another process"
+                    " kept it locked",
+                    hint="close the other program, or raise connect_timeout",
+                ) from cause
+            sleep(_POLL_SECONDS)
+            continue
+        if mode == "wal":
+            return
+        raise OpenError(
+            f"{location.path} stays in journal mode {mode!r} instead of WAL",
+            hint="its file system cannot share memory between processes: use a local"
+            " disk, not a network file system",
+        )
+
+
+@lru_cache(maxsize=1)
+def untrusted_schema_works() -> bool:
+    """Return whether ``trusted_schema=OFF`` leaves JSON functions in CHECKs usable.
+
+    SQLite 3.40 refuses ``json_type()`` there as unsafe; later releases do not.
+    """
+    probe = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        probe.execute("PRAGMA trusted_schema = OFF")
+        probe.execute("CREATE TABLE t (x CHECK (json_type(x) = 'array'))")
+        probe.execute("INSERT INTO t VALUES ('[]')")
+    except sqlite3.OperationalError:
+        return False
+    finally:
+        probe.close()
+    return True

@@ -1,0 +1,59 @@
+"""SQLite's SQL for the translator of core."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Final
+
+from mooring.core import Dialect, Json, Statement
+from mooring.core import translate as translate_for
+
+# PRAGMAs that take an argument and only read, or leave nothing on the connection
+# (sqlite.org/pragma.html).
+_HARMLESS_PRAGMAS: Final = frozenset(
+    ["TABLE_INFO", "TABLE_XINFO", "TABLE_LIST", "INDEX_INFO", "INDEX_XINFO", "INDEX_LIST", "FOREIGN_KEY_LIST", "FOREIGN_KEY_CHECK", "INTEGRITY_CHECK", "QUICK_CHECK", "WAL_CHECKPOINT", "INCREMENTAL_VACUUM", "OPTIMIZE"]
+)
+
+
+def utc_text(value: datetime) -> str:
+    """Return an aware time as UTC text of fixed width, which sorts as time does.
+
+    It begins like ``datetime('now')``, the schemas' default, so that both sort
+    together: ``2025-07-11 16:38:58.000000``.
+    """
+    return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f").rjust(26, "0")
+
+
+def _refuse(words: Sequence[str]) -> str | None:
+    """Refuse PRAGMAs that set something: it would outlive its caller."""
+    if words[0] != "PRAGMA":
+        return None
+    # PRAGMA [schema.]name [= value | (value)]
+    rest = list(words[1:])
+    if rest[1:2] == ["."]:
+        rest = rest[2:]
+    sets = len(rest) > 1 and rest[1] in ("=", "(")
+    if sets and rest[0] not in _HARMLESS_PRAGMAS:
+        return f"PRAGMA {rest[0].lower()} would change a shared connection"
+    return None
+
+
+DIALECT: Final = Dialect(
+    placeholder="?",
+    nested_comments=False,
+    dollar_quotes=False,
+    escape_strings=False,
+    bracket_identifiers=True,
+    backtick_identifiers=True,
+    array_slices=False,
+    empty_list="",  # SQLite takes IN (): sqlite.org/lang_expr.html, section 8
+    max_parameters=32_766,  # SQLITE_MAX_VARIABLE_NUMBER since 3.32
+    adapters={datetime: utc_text, Json: Json.dumps},
+    refuse=_refuse,
+)
+
+
+@lru_cache(maxsize=1024)
+def translate(sql: str) -> Statement:
+    """Return the statement for a text, from the cache if it was seen before."""
+    return translate_for(sql, DIALECT)

@@ -1,0 +1,135 @@
+"""What ``health_check`` looks at, without writing and without waiting for locks."""
+
+import os
+import sqlite3
+from time import monotonic
+from typing import TYPE_CHECKING, Final
+
+from mooring.core import Check, Health, Lease, MooringError, Pool, StoreError
+
+from mooring_sqlite._connect import Setting, read_settings
+
+if TYPE_CHECKING:
+    from mooring_sqlite._session import SqliteSession
+    from mooring_sqlite._store import SqliteStore
+
+_MIB: Final = 1024 * 1024
+# Below this a checkpoint of the write-ahead log may not fit any more.
+_LEAST_FREE: Final = 16 * _MIB
+
+
+def check(store: "SqliteStore", *, deep: bool, timeout: float) -> Health:
+    """Return how *store* is, within *timeout* seconds."""
+    started = monotonic()
+    if store.closed:
+        closed = Check(name="ping", status="failed", detail="the store is closed")
+        return Health.of((closed,), latency=monotonic() - started)
+    checks = [_ping(store, started + timeout), *_settings(store)]
+    if not store.location.in_memory:
+        checks.append(_disk(store))
+    if deep:
+        checks.append(_integrity(store, started + timeout))
+    return Health.of(tuple(checks), latency=monotonic() - started)
+
+
+def _ping(store: "SqliteStore", deadline: float) -> Check:
+    if not store.location.in_memory and not os.path.exists(store.location.path):
+        gone = f"{store.location.path} is gone"
+        return Check(name="ping", status="failed", detail=gone)
+    return _ask(store, "ping", "SELECT count(*) FROM sqlite_master", deadline)
+
+
+def _integrity(store: "SqliteStore", deadline: float) -> Check:
+    return _ask(store, "integrity", "PRAGMA quick_check(1)", deadline)
+
+
+def _ask(store: "SqliteStore", name: str, sql: str, deadline: float) -> Check:
+    """Run one query on a connection that comes free in time."""
+    pool = store.pools()[-1]
+    try:
+        lease = pool.acquire(max(deadline - monotonic(), 0))
+    except MooringError as error:
+        return Check(name=name, status="unknown", detail=error.message)
+    session = lease.connection
+    try:
+        session.connection.set_progress_handler(lambda: monotonic() > deadline, 1000)
+        (answer,) = session.connection.execute(sql).fetchone()
+    except sqlite3.Error as error:
+        late = getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_INTERRUPT
+        detail = "did not finish in time" if late else str(error)
+        status = "unknown" if late else "failed"
+        return Check(name=name, status=status, detail=detail)  # type: ignore[arg-type]  # a literal of two
+    finally:
+        session.unlimited()
+        session.limited()
+        pool.release(lease)
+    if name == "integrity" and answer != "ok":
+        return Check(name=name, status="failed", detail=str(answer))
+    return Check(name=name, status="ok", detail="answered")
+
+
+def _settings(store: "SqliteStore") -> list[Check]:
+    """Look at the PRAGMAs of every connection; a lent one's were seen before."""
+    seen = 0
+    lent_count = 0
+    wrong: dict[str, list[str]] = {}
+    for pool in store.pools():
+        for session, lent in _sessions(pool):
+            seen += 1
+            lent_count += lent
+            found = session.settings if lent else read_verified(session)
+            for name, value in found.items():
+                if value != session.settings[name]:
+                    wrong.setdefault(name, []).append(f"{value} in {pool.name}")
+    where = f"on {seen} connections"
+    if lent_count:
+        where += f", {lent_count} of them as last verified, since they are in use"
+    checks = []
+    for name in ("foreign_keys", "journal_mode"):
+        if name in wrong:
+            detail = ", ".join(wrong[name])
+            checks.append(Check(name=name, status="failed", detail=detail))
+        else:
+            value = "on" if name == "foreign_keys" else _journal_mode(store)
+            checks.append(Check(name=name, status="ok", detail=f"{value} {where}"))
+    return checks
+
+
+def read_verified(session: "SqliteSession") -> dict[str, Setting]:
+    """Return the PRAGMAs of an unused connection as they are now."""
+    found = read_settings(session.connection, session.settings)
+    session.verified_at = monotonic()
+    return found
+
+
+def _sessions(pool: "Pool[SqliteSession]") -> "list[tuple[SqliteSession, bool]]":
+    """Return each connection, with whether somebody has it.
+
+    Unused ones are borrowed one by one while they are looked at.
+    """
+    found: list[tuple[SqliteSession, bool]] = []
+    borrowed: list[Lease[SqliteSession]] = []
+    lent = pool.leases()[1]
+    try:
+        while pool.stats.idle:
+            borrowed.append(pool.acquire(0))
+    except StoreError:
+        pass  # somebody took it in between: it is among those in use
+    found += [(lease.connection, False) for lease in borrowed]
+    for lease in borrowed:
+        pool.release(lease)
+    return found + [(lease.connection, True) for lease in lent]
+
+
+def _journal_mode(store: "SqliteStore") -> str:
+    return "memory" if store.location.in_memory else "WAL"
+
+
+def _disk(store: "SqliteStore") -> Check:
+    found = os.statvfs(os.path.dirname(store.location.path))
+    free = found.f_bavail * found.f_frsize
+    return Check(
+        name="disk",
+        status="ok" if free >= _LEAST_FREE else "failed",
+        detail=f"{free // _MIB} MiB free",
+    )

@@ -1,0 +1,244 @@
+"""Migrating a SQLite database: the lock, the version table, and safe units."""
+
+import re
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from time import monotonic
+from typing import TYPE_CHECKING, Final
+
+from mooring.core import (
+    AppliedRow,
+    ForeignKeyViolation,
+    Lease,
+    Pool,
+    StatementNotAllowedError,
+    StoreError,
+)
+
+from mooring_sqlite._errors import translate_error
+from mooring_sqlite._lock import MigrationLock
+from mooring_sqlite._session import SqliteSession
+from mooring_sqlite._versions import (
+    CREATE,
+    CREATE_SIDE,
+    SIDE_TABLE,
+    read_versions,
+    tables_present,
+)
+
+if TYPE_CHECKING:
+    from mooring_sqlite._store import SqliteStore
+
+# Strings, quoted names and comments, whose semicolons mean nothing; and those that do.
+_SEMICOLON: Final = re.compile(
+    r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]"""
+    r"""|--[^\n]*|/\*.*?\*/|(;)""",
+    re.DOTALL,
+)
+_COMMENTS: Final = r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*"
+_FIRST_WORD: Final = re.compile(rf"{_COMMENTS}([A-Za-z]*)", re.DOTALL)
+_TRANSACTION_WORDS: Final = frozenset(("BEGIN", "COMMIT", "END", "ROLLBACK"))
+
+
+class SqliteMigrationSession:
+    """The writing connection, for as long as this process may migrate the database."""
+
+    def __init__(
+        self,
+        store: "SqliteStore",
+        writers: Pool[SqliteSession],
+        table: str,
+        timeout: float,
+    ) -> None:
+        self._writers = writers
+        self._table = table
+        self._timeout = timeout
+        # A private in-memory database has no other process, and its turn is a lock.
+        self._lock: AbstractContextManager[object] = (
+            nullcontext()
+            if store.location.in_memory
+            else MigrationLock(store.location.path, timeout)
+        )
+
+    def __enter__(self) -> "SqliteMigrationSession":
+        """Wait for the lock, then for the turn to write."""
+        deadline = monotonic() + self._timeout
+        self._lock.__enter__()
+        try:
+            left = max(deadline - monotonic(), 0.001)
+            self._lease: Lease[SqliteSession] = self._writers.acquire(left)
+        except BaseException:
+            self._lock.__exit__(None, None, None)
+            raise
+        self._session = self._lease.connection
+        self._session.unlimited()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Give the connection back as it was, and free the lock."""
+        try:
+            fit = self._session.reset() and self._session.restore_settings()
+            if fit:
+                self._session.limited()
+            self._writers.release(self._lease, discard=not fit)
+        finally:
+            self._lock.__exit__(None, None, None)
+
+    def versions(self) -> Sequence[AppliedRow]:
+        """Return what is applied. A missing version table is made by the first unit."""
+        return read_versions(self._session, self._table) or ()
+
+    def unit(self, *, transaction: bool) -> "SqliteUnit":
+        """Return a block around statements that are kept or undone together."""
+        return SqliteUnit(self._session, self._table, transaction=transaction)
+
+
+class SqliteUnit:
+    """One unit of a migration run.
+
+    In a transaction, foreign keys are off, so that a table can be rebuilt without its
+    children being deleted (sqlite.org/lang_altertable.html, section 7); before COMMIT
+    the whole database is checked, and what the unit broke is refused.
+    """
+
+    def __init__(
+        self, session: SqliteSession, table: str, *, transaction: bool
+    ) -> None:
+        self._session = session
+        self._connection = session.connection
+        self._table = table
+        self._transaction = transaction
+
+    def __enter__(self) -> "SqliteUnit":
+        """Begin the unit."""
+        if not self._transaction:
+            self._make_tables_alone()
+            return self
+        # Inside a transaction this PRAGMA would do nothing.
+        self._session.control("PRAGMA foreign_keys = OFF")
+        self._session.control("BEGIN IMMEDIATE")
+        try:
+            self._broken_before = self._broken_keys()
+            self._make_tables()
+        except BaseException:
+            self._leave()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Commit, or roll back after an exception; the settings are restored."""
+        try:
+            if kind is None and self._transaction:
+                self._refuse_broken_keys()
+                self._session.commit()
+        finally:
+            self._leave()
+
+    def execute(self, sql: str) -> None:
+        """Execute a piece of a migration, statement by statement."""
+        for start, statement in split(sql):
+            try:
+                self._execute_one(statement)
+            except StoreError as error:
+                error.offset = start + (error.offset or _first_word_at(statement))
+                raise
+
+    def record(self, version: int, *, digest: str, duration: float) -> None:
+        """Note *version* as applied."""
+        self._change(
+            f"INSERT INTO {self._table} (version_id, is_applied) VALUES (?, 1)",
+            (version,),
+        )
+        self._change(
+            f"INSERT OR REPLACE INTO {SIDE_TABLE} VALUES (?, ?, ?, ?)",
+            (self._table, version, digest, duration),
+        )
+
+    def unrecord(self, version: int) -> None:
+        """Note *version* as not applied; goose deletes all of its rows, too."""
+        self._change(f"DELETE FROM {self._table} WHERE version_id = ?", (version,))
+        self._change(
+            f"DELETE FROM {SIDE_TABLE} WHERE version_table = ? AND version_id = ?",
+            (self._table, version),
+        )
+
+    def _execute_one(self, statement: str) -> None:
+        match = _FIRST_WORD.match(statement)
+        word = match[1].upper() if match else ""
+        if self._transaction and word in _TRANSACTION_WORDS:
+            raise StatementNotAllowedError(
+                f"{word} in a file that runs in one transaction",
+                hint="remove it, or put `-- +goose NO TRANSACTION` into the file",
+            )
+        self._change(statement)
+        if self._transaction and not self._connection.in_transaction:
+            raise StoreError(
+                "the statement ended the transaction of its file",
+                hint="remove its ON CONFLICT ROLLBACK or RAISE(ROLLBACK)",
+            )
+
+    def _change(self, sql: str, values: tuple[object, ...] = ()) -> None:
+        try:
+            self._connection.execute(sql, values).fetchall()
+        except (sqlite3.Error, sqlite3.Warning) as cause:
+            raise translate_error(
+                cause, target=self._session.target, text=sql, changes_rows=True
+            ) from cause
+
+    def _make_tables(self) -> None:
+        present = tables_present(self._session, self._table)
+        if self._table not in present:
+            self._change(CREATE.format(table=self._table))
+            self._change(
+                f"INSERT INTO {self._table} (version_id, is_applied) VALUES (0, 1)"
+            )
+        if SIDE_TABLE not in present:
+            self._change(CREATE_SIDE)
+
+    def _make_tables_alone(self) -> None:
+        self._session.control("BEGIN IMMEDIATE")
+        try:
+            self._make_tables()
+            self._session.commit()
+        finally:
+            self._session.rollback()
+
+    def _broken_keys(self) -> set[tuple[object, ...]]:
+        rows = self._connection.execute("PRAGMA foreign_key_check").fetchall()
+        return set(rows)
+
+    def _refuse_broken_keys(self) -> None:
+        broken = self._broken_keys() - self._broken_before
+        if broken:
+            table, rowid, parent, _ = min(broken, key=repr)
+            raise ForeignKeyViolation(
+                f"it would leave {len(broken)} rows without their parent, such as"
+                f" {table} rowid {rowid} without its {parent}",
+                hint="keep or delete both sides: foreign keys are off while a"
+                " migration runs, so nothing cascades",
+            )
+
+    def _leave(self) -> None:
+        self._session.reset()
+        self._session.restore_settings()
+
+
+def split(sql: str) -> Iterator[tuple[int, str]]:
+    """Yield each SQL statement of *sql* with its offset, as SQLite tells them apart."""
+    start = 0
+    for match in _SEMICOLON.finditer(sql):
+        if match[1] is None:
+            continue
+        # The bodies of triggers hold semicolons too.
+        if sqlite3.complete_statement(sql[start : match.end()]):
+            yield start, sql[start : match.end()]
+            start = match.end()
+    if _first_word_at(sql[start:]) < len(sql) - start:
+        yield start, sql[start:]
+
+
+def _first_word_at(sql: str) -> int:
+    """Return the offset behind white space and comments."""
+    match = _FIRST_WORD.match(sql)
+    return match.start(1) if match else 0

@@ -1,0 +1,203 @@
+"""Paths: what a configuration may name, and the file before SQLite opens it.
+
+The file is looked at with ``stat`` only. Opening and closing it by hand would drop
+the locks that SQLite holds on it in this process (sqlite.org/howtocorrupt.html, 2.2).
+"""
+
+import os
+import stat
+from errno import EEXIST
+from typing import NamedTuple
+
+from mooring.core import OpenError
+
+MEMORY = ":memory:"
+
+# Parameters of a file: URI that mean something here, and the values that do.
+_URI_PARAMETERS = {"mode": ("rw", "rwc"), "cache": ("private",)}
+
+
+class Location(NamedTuple):
+    """Where a database is.
+
+    Attributes:
+        path: Its absolute path without symbolic links, or ":memory:".
+        must_exist: Refuse to create it.
+    """
+
+    path: str
+    must_exist: bool = False
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether it is a private in-memory database."""
+        return self.path == MEMORY
+
+    @property
+    def uri(self) -> str:
+        """The URI to give to SQLite: never creates, and takes every path literally.
+
+        Builds with SQLITE_USE_URI read a bare path that begins with "file:" as a URI
+        even if they were not asked to (sqlite.org/uri.html).
+        """
+        escaped = self.path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+        return f"file:{escaped}?mode=rw"
+
+
+def path_problem(path: str) -> str | None:
+    """Return what is wrong with a configured path, or None; looks at no file."""
+    if not path.strip():
+        return 'sqlite driver requires path: a file, or ":memory:"'
+    if "\0" in path or "\n" in path or "\r" in path:
+        return "must not hold a NUL or a line break"
+    if path.startswith("file:"):
+        return _uri_problem(path)
+    if path.startswith("~"):
+        return "'~' is not expanded; write the whole path, or './~' for such a name"
+    if path.endswith("/") or os.path.basename(path) in (".", ".."):
+        return "names a directory; add the name of the database file"
+    return None
+
+
+def locate(path: str) -> Location:
+    """Return where a valid configured path leads, seen from the current folder."""
+    must_exist = False
+    if path.startswith("file:"):
+        path, parameters = _split_uri(path)
+        must_exist = ("mode", "rw") in parameters
+    if path == MEMORY:
+        return Location(MEMORY)
+    return Location(os.path.realpath(path), must_exist)
+
+
+def file_identity(path: str) -> tuple[int, int] | None:
+    """Return what tells one file from another at the same path, None if it is gone."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def prepare_file(location: Location) -> bool:
+    """Make the file, with its folders, if it is not there; return whether it was made.
+
+    A new file has mode 0600, so that ``-wal`` and ``-shm`` inherit it, a new folder
+    0700. An existing file is left as it is.
+
+    Raises:
+        OpenError: It is no file, may not be read and written, or cannot be made.
+    """
+    path = location.path
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        if location.must_exist:
+            raise OpenError(
+                f"{path} does not exist",
+                hint="correct the path; mode=rw in it forbids to create the file",
+            ) from None
+        return _create(path)
+    except OSError as cause:
+        raise _cannot("look at", path, cause) from cause
+    if stat.S_ISDIR(found.st_mode):
+        raise OpenError(
+            f"{path} is a directory", hint="add the name of the database file"
+        )
+    if not stat.S_ISREG(found.st_mode):
+        raise OpenError(f"{path} is not a regular file")
+    _require_access(path, found)
+    return False
+
+
+def _create(path: str) -> bool:
+    try:
+        _make_folder(os.path.dirname(path))
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except OSError as cause:
+        if cause.errno == EEXIST and os.path.isfile(path):
+            return False  # somebody else was faster
+        raise _cannot("create", path, cause) from cause
+    return True
+
+
+def _make_folder(path: str) -> None:
+    if not os.path.isdir(path):
+        _make_folder(os.path.dirname(path))
+        try:
+            os.mkdir(path, 0o700)
+        except FileExistsError:
+            if not os.path.isdir(path):
+                raise
+
+
+def _require_access(path: str, found: os.stat_result) -> None:
+    """Refuse what would fail later: WAL needs its folder writable even to read."""
+    folder = os.path.dirname(path)
+    for place, need, kind in (
+        (path, os.R_OK | os.W_OK, "file"),
+        (folder, os.W_OK | os.X_OK, "folder"),
+    ):
+        if not os.access(place, need):
+            mode = found if kind == "file" else os.stat(folder)
+            raise OpenError(
+                f"{kind} {place} is not writable for {_user()}: owner"
+                f" {_name(mode.st_uid)}, mode {stat.S_IMODE(mode.st_mode):04o}",
+                hint=f"let {_user()} read and write the file and its folder",
+            )
+
+
+def _cannot(what: str, path: str, cause: OSError) -> OpenError:
+    place = cause.filename or path
+    return OpenError(
+        f"cannot {what} {path}: {cause.strerror} ({place})",
+        hint=f"correct the path, or what {_user()} may do there",
+    )
+
+
+def _user() -> str:
+    return f"user {_name(os.geteuid())}"
+
+
+def _name(uid: int) -> str:
+    from pwd import getpwuid
+
+    try:
+        return getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _uri_problem(uri: str) -> str | None:
+    try:
+        path, parameters = _split_uri(uri)
+    except UnicodeDecodeError:
+        return "the file: URI has broken percent-escapes"
+    for key, value in parameters:
+        allowed = _URI_PARAMETERS.get(key)
+        if allowed is None:
+            return (
+                f"the file: URI has the parameter {key!r}; allowed are"
+                f" {' and '.join(_URI_PARAMETERS)}, everything else has an option"
+            )
+        if value not in allowed:
+            return (
+                f"the file: URI has {key}={value!r}; allowed is {' or '.join(allowed)}"
+            )
+    if path.startswith("file:"):
+        return "the file: URI holds another one"
+    return path_problem(path)
+
+
+def _split_uri(uri: str) -> tuple[str, list[tuple[str, str]]]:
+    """Return the path, percent-escapes decoded, and the parameters of a file: URI."""
+    from urllib.parse import parse_qsl, unquote
+
+    rest = uri.removeprefix("file:").partition("#")[0]
+    path, _, query = rest.partition("?")
+    if path.startswith("//"):
+        authority, slash, tail = path[2:].partition("/")
+        # As SQLite does: an authority other than localhost is an error; ours is that
+        # such a path does not exist.
+        path = slash + tail if authority in ("", "localhost") else path
+    return unquote(path, errors="strict"), parse_qsl(query, keep_blank_values=True)

@@ -1,0 +1,228 @@
+"""One SQLite connection as the scopes of core use it."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from time import monotonic
+from typing import Any
+
+from mooring.core import (
+    OutcomeUnknownError,
+    Result,
+    Statement,
+    StoreBusyError,
+    StoreError,
+)
+
+from mooring_sqlite._connect import Setting, restore
+from mooring_sqlite._errors import is_unsynced, translate_error
+
+Values = tuple[object, ...]
+Rows = list[tuple[Any, ...]]
+
+# Virtual machine instructions between two looks at the clock: some 100 microseconds.
+_TICK = 10_000
+
+
+class SqliteSession:
+    """A connection with its settings and its statement deadline.
+
+    Args:
+        connection: A connection as `connect` makes it; it belongs to the session.
+        settings: What its PRAGMAs read back as.
+        target: The database, for messages.
+        statement_timeout: Seconds a statement may run; 0 = no limit.
+        read: Reads a row into a class, for results.
+    """
+
+    __slots__ = (
+        "_deadline",
+        "_execute",
+        "_limit",
+        "_read",
+        "_reading",
+        "connection",
+        "settings",
+        "target",
+        "verified_at",
+    )
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        *,
+        settings: dict[str, Setting],
+        target: str,
+        statement_timeout: float,
+        read: Callable[[Any, type[Any]], Any],
+    ) -> None:
+        self.connection = connection
+        self.settings = settings
+        self.target = target
+        self.verified_at = monotonic()
+        self._execute = connection.execute
+        self._read = read
+        self._limit = statement_timeout
+        self._deadline: float | None = None
+        self._reading = False
+        if statement_timeout:
+            connection.set_progress_handler(self._tick, _TICK)
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether SQLite has a transaction open."""
+        return self.connection.in_transaction
+
+    def run(self, statement: Statement, text: str, values: Values) -> Result:
+        """Execute one statement and fetch all of its rows; see `core.Session`."""
+        self._deadline = None
+        try:
+            cursor = self._execute(text, values)
+            rows = cursor.fetchall()
+            rowcount = None
+            if statement.changes_rows:
+                rowcount = cursor.rowcount
+                if rowcount < 0:  # behind WITH, where sqlite3 does not count
+                    (rowcount,) = self._execute("SELECT changes()").fetchone()
+        except (sqlite3.Error, sqlite3.Warning) as cause:
+            error = self._error(cause, text, changes_rows=statement.changes_rows)
+            if is_unsynced(cause) and not self.connection.in_transaction:
+                error = _unknown(self.target)
+            raise error from cause
+        return Result(rows, cursor.description, rowcount, self._read)
+
+    def stream(
+        self,
+        statement: Statement,  # noqa: ARG002 - other engines look at it
+        text: str,
+        values: Values,
+        size: int,
+    ) -> Iterator[tuple[Any, Rows]]:
+        """Yield the columns with *size* rows at a time; see `core.Session`."""
+        cursor = self.connection.cursor()
+        try:
+            self._deadline = None
+            cursor.execute(text, values)
+            while rows := cursor.fetchmany(size):
+                yield cursor.description, rows
+                # What the caller does between two fetches is not the statement's.
+                self._deadline = None
+        except sqlite3.Error as cause:
+            raise self._error(cause, text) from cause
+        finally:
+            cursor.close()
+
+    def begin(self, *, isolation: str | None, read_only: bool) -> None:  # noqa: ARG002 - SQLite knows one isolation level
+        """Begin: readers at their first statement, writers with the lock to write.
+
+        A transaction that reads first and then writes would fail at once if another
+        one committed between (SQLITE_BUSY_SNAPSHOT), so writers never do that.
+        """
+        if not read_only:
+            self.control("BEGIN IMMEDIATE")
+            return
+        if not self.settings["query_only"]:
+            # The connection is shared with writers: it only reads until rollback().
+            self._reading = True
+            self.control("PRAGMA query_only = 1")
+        self.control("BEGIN")
+
+    def commit(self) -> None:
+        """Commit, and check that SQLite did; see `core.Session`."""
+        try:
+            self.control("COMMIT")
+        except StoreError as error:
+            if is_unsynced(error.__cause__):
+                raise _unknown(self.target) from error.__cause__
+            raise
+        if self.connection.in_transaction:
+            raise StoreError("COMMIT did not end the transaction")
+
+    def rollback(self) -> None:
+        """Roll back if a transaction is open; some errors did it already."""
+        if self.connection.in_transaction:
+            self.control("ROLLBACK")
+        if self._reading:
+            self.control("PRAGMA query_only = 0")
+            self._reading = False
+
+    def savepoint(self, name: str) -> None:
+        """Set a savepoint."""
+        self.control(f"SAVEPOINT {name}")
+
+    def release(self, name: str) -> None:
+        """Release a savepoint, keeping its work."""
+        self.control(f"RELEASE {name}")
+
+    def rollback_to(self, name: str) -> None:
+        """Undo what came after a savepoint, and release it."""
+        self.control(f"ROLLBACK TO {name}")
+        self.control(f"RELEASE {name}")
+
+    def reset(self) -> bool:
+        """Undo whatever is left over; return whether the connection is fit for use."""
+        try:
+            self.rollback()
+        except StoreError:
+            return False
+        return True
+
+    def restore_settings(self) -> bool:
+        """Undo what a migration may have set; return whether that worked."""
+        try:
+            restore(self.connection, self.settings)
+        except (sqlite3.Error, StoreError):
+            return False
+        return True
+
+    def unlimited(self) -> None:
+        """Let statements run without a deadline: a migration has its own bounds."""
+        self.connection.set_progress_handler(None, 0)
+
+    def limited(self) -> None:
+        """Hold statements to their deadline again."""
+        if self._limit:
+            self.connection.set_progress_handler(self._tick, _TICK)
+
+    def control(self, sql: str) -> None:
+        """Execute a statement of ours that returns nothing."""
+        self._deadline = None
+        try:
+            self._execute(sql)
+        except sqlite3.Error as cause:
+            raise self._error(cause, sql) from cause
+
+    def close(self) -> None:
+        """Close the connection; it never raises."""
+        # Breaks the cycle through the handler, so that nothing waits for the
+        # garbage collector.
+        self.connection.set_progress_handler(None, 0)
+        self.connection.close()
+
+    def _tick(self) -> bool:
+        """Say whether to stop; the clock starts at a statement's first look at it."""
+        now = monotonic()
+        if self._deadline is None:
+            self._deadline = now + self._limit
+        return now > self._deadline
+
+    def _error(
+        self, cause: Exception, text: str, *, changes_rows: bool = False
+    ) -> StoreError:
+        error = translate_error(
+            cause, target=self.target, text=text, changes_rows=changes_rows
+        )
+        if isinstance(error, StoreBusyError):
+            waited = float(self.settings["busy_timeout"]) / 1000
+            error.message = (
+                f"{self.target} is locked by another process: waited {waited:.1f} s"
+                " for the lock to write (busy_timeout)"
+            )
+        return error
+
+
+def _unknown(target: str) -> OutcomeUnknownError:
+    return OutcomeUnknownError(
+        f"syncing {target} to its disk failed while committing: the change may be"
+        " there or not",
+        hint="look at the data before you write it again, and at the disk",
+    )

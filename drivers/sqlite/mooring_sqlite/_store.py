@@ -1,0 +1,207 @@
+"""The opened SQLite database: one connection that writes, and a pool that reads."""
+
+import os
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+from mooring.core import (
+    AppliedRow,
+    Capability,
+    MooringError,
+    OpenError,
+    Pool,
+    PoolStats,
+    SqlStoreBase,
+    StoreBusyError,
+    StoreClosedError,
+)
+
+from mooring_sqlite._config import SqliteConfig
+from mooring_sqlite._connect import connect, settings_for
+from mooring_sqlite._dialect import translate
+from mooring_sqlite._path import Location, file_identity, locate, prepare_file
+from mooring_sqlite._session import SqliteSession
+
+if TYPE_CHECKING:
+    from mooring.core import MigrationSession
+
+_ALL = frozenset(Capability)
+_IN_MEMORY = _ALL - {
+    Capability.CONCURRENT_SNAPSHOTS,
+    Capability.DURABLE,
+    Capability.MULTI_PROCESS,
+}
+
+
+class SqliteStore(SqlStoreBase[SqliteSession]):
+    """A SQLite database.
+
+    Writers queue in the process for the one connection that writes, so that threads
+    never meet a busy database; readers have connections of their own, which refuse to
+    write. In memory, or with ``max_open_conns`` 1, all of them share one connection.
+    """
+
+    config: SqliteConfig
+
+    def __init__(self, config: SqliteConfig, location: Location) -> None:
+        self.location = location
+        self._file = None if location.in_memory else file_identity(location.path)
+        self._shared = location.in_memory or config.max_open_conns == 1
+        self._connected = False
+        writers = Pool(
+            self._connect_writer,
+            SqliteSession.close,
+            name="writers",
+            max_open=1,
+            max_idle=1,
+            timeout=max(config.busy_timeout, 0.001),
+            busy=self._turn_error,
+        )
+        readers = writers if self._shared else self._reader_pool(config)
+        super().__init__(
+            config,
+            capabilities=_capabilities(config, location),
+            target=config.path,
+            translate=translate,
+            writers=writers,
+            readers=readers,
+        )
+
+    def _reader_pool(self, config: SqliteConfig) -> "Pool[SqliteSession]":
+        return Pool(
+            self._connect_reader,
+            SqliteSession.close,
+            name="readers",
+            max_open=config.max_open_conns - 1,  # the writer counts
+            max_idle=config.max_idle_conns,
+            timeout=config.pool_timeout,
+            max_lifetime=config.conn_max_lifetime,
+            max_idle_time=config.conn_max_idle_time,
+            check=self._is_same_file,
+            check_period=config.health_check_period,
+        )
+
+    # -- connections ------------------------------------------------------------
+
+    def _connect_writer(self, timeout: float) -> SqliteSession:
+        if self._connected and self.location.in_memory:
+            raise StoreClosedError(
+                "the in-memory database was lost with its connection",
+                hint="open a new store; keep what must last in a file",
+            )
+        session = self._session(read_only=False, timeout=timeout)
+        self._connected = True
+        return session
+
+    def _connect_reader(self, timeout: float) -> SqliteSession:
+        session = self._session(read_only=True, timeout=timeout)
+        if not self._is_same_file(session):
+            session.close()
+            raise OpenError(
+                f"{self.location.path} was removed or replaced while the store is open",
+                hint="close the store and open it again; copy databases with the"
+                " backup API, not over an open one",
+            )
+        return session
+
+    def _session(self, *, read_only: bool, timeout: float) -> SqliteSession:
+        config, location = self.config, self.location
+        connection = connect(
+            config,
+            location,
+            read_only=read_only,
+            timeout=min(timeout, config.connect_timeout),
+        )
+        return SqliteSession(
+            connection,
+            settings=settings_for(config, location, read_only=read_only),
+            target=config.path,
+            statement_timeout=config.statement_timeout,
+            read=self._read_row,
+        )
+
+    def _is_same_file(self, session: SqliteSession) -> bool:  # noqa: ARG002 - a pool's check
+        """Say whether the path still leads to the file that was opened."""
+        return file_identity(self.location.path) == self._file
+
+    def _turn_error(
+        self, name: str, waited: float, stats: PoolStats, holders: list[str]
+    ) -> MooringError:
+        who = f"; {holders[0]} has it" if holders else ""
+        kind = "connection" if self._shared else "turn to write"
+        return StoreBusyError(
+            f"{self.target}: waited {waited:.1f} s for the {kind} (busy_timeout)"
+            f"{who}, {stats.waiting} wait behind",
+            hint="keep transactions short; if this thread holds it in another context,"
+            " use the transaction that is open; or raise busy_timeout",
+        )
+
+    # -- migrations -------------------------------------------------------------
+
+    def migration_versions(
+        self, table: str, *, timeout: float | None = None
+    ) -> Sequence[AppliedRow] | None:
+        """Return what is applied, None if nothing ever was; see `Migratable`."""
+        from mooring_sqlite._versions import read_versions
+
+        # Right after opening, the connection that is there already serves.
+        pool = self._writers if self._writers.stats.idle else self._readers
+        lease = pool.acquire(timeout)
+        try:
+            return read_versions(lease.connection, table)
+        finally:
+            pool.release(lease)
+
+    def migration_session(
+        self, table: str, *, timeout: float
+    ) -> "AbstractContextManager[MigrationSession]":
+        """Return a block that holds the migration lock; see `Migratable`."""
+        from mooring_sqlite._migrate import SqliteMigrationSession
+
+        return SqliteMigrationSession(self, self._writers, table, timeout)
+
+    # -- in words ---------------------------------------------------------------
+
+    def pools(self) -> "list[Pool[SqliteSession]]":
+        """Return the pools of connections, each once: for health checks."""
+        return [self._writers] if self._shared else [self._writers, self._readers]
+
+    def _state(self) -> str:
+        writers = self._writers.stats
+        if self._shared:
+            return f"{writers.lent}/1 connection"
+        readers = self._readers.stats
+        return f"1 writer, {readers.lent}/{readers.max_open} readers"
+
+
+def open_sqlite(config: SqliteConfig) -> SqliteStore:
+    """Open the database that *config* names; nothing is left behind if it fails.
+
+    Raises:
+        OpenError: It cannot be opened; says what to do.
+        CorruptStoreError: It is damaged or no database; no byte was changed.
+    """
+    location = locate(config.path)
+    made = not location.in_memory and prepare_file(location)
+    store = SqliteStore(config, location)
+    try:
+        # One connection now, so that what is wrong shows here with its own cause.
+        store.connect()
+    except BaseException:
+        store.close()
+        if made and os.path.getsize(location.path) == 0:
+            os.unlink(location.path)
+        raise
+    return store
+
+
+def _capabilities(config: SqliteConfig, location: Location) -> frozenset[Any]:
+    if location.in_memory:
+        return _IN_MEMORY
+    found = _ALL
+    if config.max_open_conns == 1:
+        found -= {Capability.CONCURRENT_SNAPSHOTS}
+    if config.synchronous != "full":
+        found -= {Capability.DURABLE}
+    return found
