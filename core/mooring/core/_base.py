@@ -32,7 +32,7 @@ T = TypeVar("T")
 class SqlStoreBase(Generic[S]):
     """The rules of `SqlStore` over a driver's `Session` and two pools.
 
-    A driver's store subclasses it and adds the migration side (`migrate.Migratable`).
+    A driver's store subclasses it and adds the migration side (`Migratable`).
 
     Args:
         config: The driver's configuration instance.
@@ -110,7 +110,7 @@ class SqlStoreBase(Generic[S]):
     def run(
         self, fn: Callable[[_scopes.Transaction[S]], T], *, attempts: int = 10
     ) -> T:
-        """Run *fn* in a serializable transaction, again on conflicts; see `SqlStore`."""
+        """Run *fn* serializably, and again on conflicts; see `SqlStore`."""
         if type(attempts) is not int or attempts < 1:
             raise ParameterError(f"attempts must be an int >= 1, not {attempts!r}")
         for attempt in range(1, attempts + 1):

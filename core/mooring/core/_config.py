@@ -143,6 +143,9 @@ class StoreConfig:
     auto_migrate: bool = option(
         True, "Apply pending migrations at open; without it, pending ones are an error."
     )
+    create: bool = option(
+        True, "Make the store if there is none; without it, that is an error."
+    )
     migration_timeout: float = option(
         120.0, "How long to wait for the migration lock.", unit="seconds", gt=0
     )
@@ -181,7 +184,7 @@ class StoreConfig:
     )
     health_check_period: float = option(
         30.0,
-        "An unused connection is checked before it is lent if its last check is older.",
+        "A connection that was not used for longer is checked before it is lent.",
         unit="seconds",
         ge=0,
     )

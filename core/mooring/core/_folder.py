@@ -13,9 +13,11 @@ class File(Protocol):
     @property
     def name(self) -> str:
         """The last part of the entry's path."""
+        ...
 
     def read_bytes(self) -> bytes:
         """Return the whole content."""
+        ...
 
 
 class Folder(Protocol):
@@ -24,9 +26,11 @@ class Folder(Protocol):
     @property
     def name(self) -> str:
         """The last part of the folder's path."""
+        ...
 
     def iterdir(self) -> Iterator[File]:
         """Yield the entries, in any order."""
+        ...
 
 
 class DiskFile:

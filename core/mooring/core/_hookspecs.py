@@ -33,7 +33,7 @@ def open_store(config: "StoreConfig") -> "Store":  # type: ignore[empty-body]  #
     """Open the store that *config*, an instance of the driver's class, names.
 
     The store is ready to use; its migrations are core's business. If opening fails,
-    nothing is left open and the error is one of `mooring.core.errors`.
+    nothing is left open and the error is one of ``mooring.core.errors``.
     """
 
 

@@ -33,12 +33,15 @@ class MigrationUnit(Protocol):
             StoreError: One of them failed. Its ``offset`` is the position in *sql*
                 where the engine saw the error, or None.
         """
+        ...
 
     def record(self, version: int, *, digest: str, duration: float) -> None:
         """Note *version* as applied, with the file's digest and seconds."""
+        ...
 
     def unrecord(self, version: int) -> None:
         """Note *version* as not applied."""
+        ...
 
 
 class MigrationSession(Protocol):
@@ -50,6 +53,7 @@ class MigrationSession(Protocol):
         The version table, with its row 0, is created in one transaction if there is
         none.
         """
+        ...
 
     def unit(self, *, transaction: bool) -> AbstractContextManager[MigrationUnit]:
         """Return a ``with`` block around one unit.
@@ -58,6 +62,7 @@ class MigrationSession(Protocol):
         each statement stands alone. Either way the connection's own state is as it was
         when the block is left, whatever the statements set.
         """
+        ...
 
 
 @runtime_checkable
@@ -67,6 +72,7 @@ class Migratable(Protocol):
     @property
     def config(self) -> StoreConfig:
         """The configuration it was opened with."""
+        ...
 
     def migration_versions(
         self, table: str, *, timeout: float | None = None
@@ -79,6 +85,7 @@ class Migratable(Protocol):
             table: The version table.
             timeout: Seconds to wait for a connection, >= 0; the store's own by default.
         """
+        ...
 
     def migration_session(
         self, table: str, *, timeout: float
@@ -92,3 +99,4 @@ class Migratable(Protocol):
         Raises:
             MigrationLockError: It was not free in time; nothing was changed.
         """
+        ...

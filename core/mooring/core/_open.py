@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+import attrs
+
 from mooring.core._base import SqlStoreBase
 from mooring.core._config import DEFAULT_DRIVER, StoreConfig
 from mooring.core._driver import DriverEntry
@@ -77,17 +79,17 @@ def configure(config: Config, *, registry: Registry | None = None) -> StoreConfi
     if isinstance(config, StoreConfig):
         return _known_instance(config, registry)
     if isinstance(config, str):
-        name, options = _from_url(config, registry)
+        name, options = from_url(config, registry)
         return _instance(registry, name, options, assumed=False)
     if not isinstance(config, Mapping):
         raise ConfigError(
             [f"expected a mapping, a URL or a StoreConfig, not {_kind(config)}"]
         )
     options = dict(config)
-    name = options.pop("driver", None)
-    if name is not None and not isinstance(name, str):
-        raise ConfigError([Problem("driver", f"expected str, got {_kind(name)}")])
-    name = (name or "").strip().lower()
+    given = options.pop("driver", None)
+    if not isinstance(given, str | None):
+        raise ConfigError([Problem("driver", f"expected str, got {_kind(given)}")])
+    name = (given or "").strip().lower()
     return _instance(registry, name or DEFAULT_DRIVER, options, assumed=not name)
 
 
@@ -121,7 +123,7 @@ def open(  # noqa: A001 - core.open is the name that the design gives it
     registry = registry or default_registry()
     config = configure(config, registry=registry)
     name = config.driver
-    store = _open_store(registry, name, config)
+    store: SqlStore = _open_store(registry, name, config)
     try:
         sources = _sources(registry, config, migrations)
         mode = migrate or ("apply" if config.auto_migrate else "verify")
@@ -188,21 +190,19 @@ def _known_instance(config: StoreConfig, registry: Registry) -> StoreConfig:
     expected = registry.info(config.driver).config_class
     if type(config) is not expected:
         raise ConfigError(
-            [
-                f"driver {config.driver!r} is configured by {expected.__name__},"
-                f" not by {_kind(config)}"
-            ]
+            [f"{config.driver!r} needs {expected.__name__}, not {_kind(config)}"]
         )
     return config
 
 
-def _from_url(url: str, registry: Registry) -> tuple[str, dict[str, object]]:
+def from_url(url: str, registry: Registry) -> tuple[str, dict[str, object]]:
+    """Return the driver that a URL names, and the options that it stands for."""
     scheme, colon, _ = url.strip().partition(":")
     name = scheme.lower()
     if not colon or not name.replace("_", "").isalnum():
         raise ConfigError(
             ["not a URL (value hidden): it must begin with a driver's name and ':'"],
-            hint='write "sqlite:app.db", or give a mapping with the key "driver"',
+            hint='write "NAME:...", or give a mapping with the key "driver"',
         )
     info = registry.info(name)
     return info.name, info.config_class.options_from_url(url.strip())
@@ -275,7 +275,7 @@ def _sources(
 
 
 def _bring_to_head(store: Any, sources: "Iterable[Source]", mode: Migrate) -> None:
-    from mooring.migrate._migrator import Migrator
+    from mooring.migrate import Migrator
 
     notes = []
     for source in sources:
@@ -297,7 +297,7 @@ def _migrations_check(
     """Look whether all that is known is applied; within *timeout*, no file opened."""
     from mooring.core._health import Check
 
-    name = "migrations"
+    name, detail = "migrations", "none"
     for source in sources:
         try:
             rows = store.migration_versions(source.table, timeout=max(timeout, 0))
@@ -308,8 +308,8 @@ def _migrations_check(
         if applied != known:
             detail = f"{len(known - applied)} pending, {len(applied - known)} unknown"
             return Check(name=name, status="failed", detail=detail)
-        newest = f"at {max(applied)}" if applied else "none"
-        detail = f"{newest} ({len(applied)}/{len(known)})"
+        if applied:
+            detail = f"at {max(applied)} ({len(applied)}/{len(known)})"
     return Check(name=name, status="ok", detail=detail)
 
 
@@ -320,7 +320,7 @@ def _driver_source(registry: Registry, config: StoreConfig) -> "Source | None":
     folder = registry.call(name, "migrations_dir", config=config)
     if not callable(getattr(folder, "iterdir", None)):
         raise _broken_hook(name, "migrations_dir", folder, "a Folder")
-    from mooring.migrate._source import Source
+    from mooring.migrate import Source
 
     return Source(folder)
 
@@ -336,10 +336,7 @@ def _broken_hook(
 
 
 def _secrets(config: StoreConfig) -> list[str]:
-    values = (
-        getattr(config, field.name)
-        for field in type(config).__attrs_attrs__  # type: ignore[attr-defined]  # attrs
-    )
+    values = (getattr(config, field.name) for field in attrs.fields(type(config)))
     return [value.reveal() for value in values if isinstance(value, Secret)]
 
 

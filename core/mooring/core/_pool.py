@@ -1,9 +1,14 @@
 """A small pool of connections: fair, bounded, without threads of its own.
 
 The last connection given back is the first lent again, so that surplus ones age out;
-who waits longest is served first, by handing the connection over directly, so that
-nobody who comes later can take it. What is expired or surplus is closed when a
-connection comes back or is asked for: there is no background thread.
+who waits longest is served first, and whoever comes later queues behind. What is
+expired or surplus is closed when a connection comes back or is asked for: there is no
+background thread.
+
+The ordinary loan takes no lock: a deque's ``pop`` and ``append`` are atomic. Whoever
+gives back looks for waiters *after* the connection is among the idle ones, and whoever
+waits looks among the idle ones *after* it is in the queue, so that one of the two
+always sees the other.
 """
 
 import os
@@ -11,6 +16,8 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable
+from os import getpid
+from threading import get_ident
 from time import monotonic
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -19,10 +26,11 @@ from mooring.core.errors import (
     PoolTimeoutError,
     StoreBusyError,
     StoreClosedError,
-    StoreError,
 )
 
 C = TypeVar("C")
+
+_NEVER = float("inf")
 
 
 class PoolStats(NamedTuple):
@@ -35,21 +43,30 @@ class PoolStats(NamedTuple):
     max_open: int
 
 
+# Seconds waited, the pool's figures, who has the connections.
+BusyErrorFactory = Callable[[float, PoolStats, list[str]], MooringError]
+
+
 class Lease(Generic[C]):
     """A connection of the pool, and who has it. Times are monotonic seconds.
 
     Attributes:
         connection: What the pool's ``connect`` returned.
+        lent: Whether somebody has it now.
         thread: Ident of the thread that it was lent to last.
         since: When it was lent or given back last.
+        good_until: Until when it may be lent without a closer look.
+        expires_at: When it is to be replaced.
     """
 
-    __slots__ = ("checked_at", "connection", "opened_at", "since", "thread")
+    __slots__ = ("connection", "expires_at", "good_until", "lent", "since", "thread")
 
-    def __init__(self, connection: C, now: float) -> None:
+    def __init__(self, connection: C, now: float, expires_at: float) -> None:
         self.connection = connection
-        self.opened_at = self.checked_at = self.since = now
-        self.thread = threading.get_ident()
+        self.lent = True
+        self.thread = get_ident()
+        self.since = self.good_until = now
+        self.expires_at = expires_at
 
     def holder(self) -> str:
         """Return who has it and for how long: "thread worker-3 for 1.2 s"."""
@@ -68,10 +85,6 @@ class _Waiter(Generic[C]):
         self.may_open = False
         self.signal = threading.Lock()
         self.signal.acquire()
-
-
-# Waited how long, for what; the pool's figures; who holds; the last connect error.
-BusyErrorFactory = Callable[[str, float, PoolStats, list[str]], MooringError]
 
 
 class Pool(Generic[C]):
@@ -112,20 +125,21 @@ class Pool(Generic[C]):
         self._close = close
         self._max_open = max_open
         self._max_idle = max_idle
-        self._max_lifetime = max_lifetime or float("inf")
-        self._max_idle_time = max_idle_time or float("inf")
+        self._max_lifetime = max_lifetime or _NEVER
+        self._max_idle_time = max_idle_time or _NEVER
         self._check = check
-        self._check_period = check_period
-        self._busy = busy or _pool_timeout
-        self._pid = os.getpid()
+        # How long an unused connection may be lent without a closer look.
+        self._trust = min(self._max_idle_time, check_period if check else _NEVER)
+        self._busy = busy or self._pool_timeout
         self._lock = threading.Lock()
         self._idle: deque[Lease[C]] = deque()
-        self._lent: set[Lease[C]] = set()
+        self._all: set[Lease[C]] = set()
+        self._opening = 0
         self._waiters: deque[_Waiter[C]] = deque()
+        self._prune_at = _NEVER  # when the oldest idle one may be too old
         self._drained = threading.Event()
-        self._open = 0  # lent, idle, and being opened
-        self._closed = False
-        self._last_error: str = ""
+        self._end: Callable[[], StoreClosedError] | None = None
+        self._last_error = ""
         _pools.add(self)
 
     # -- lending --------------------------------------------------------------
@@ -141,102 +155,109 @@ class Pool(Generic[C]):
             StoreClosedError: The pool is closed, or belongs to a parent process.
             OpenError: A new connection was needed and could not be opened.
         """
-        if self._pid != os.getpid():
-            raise forked(self._pid)
-        lock = self._lock
-        while True:
-            with lock:
-                if self._closed:
-                    raise closed()
-                if not self._idle or self._waiters:
-                    break
+        while not self._waiters and self._end is None:
+            try:
                 lease = self._idle.pop()
-                self._lent.add(lease)
+            except IndexError:
+                break
             now = monotonic()
-            if self._is_good(lease, now):
+            if now < lease.expires_at and (
+                now < lease.good_until or self._is_good(lease, now)
+            ):
+                lease.lent = True
                 lease.since = now
-                lease.thread = threading.get_ident()
+                lease.thread = get_ident()
                 return lease
-            self.release(lease, discard=True)
+            self._discard(lease)
         return self._acquire_slowly(self.timeout if timeout is None else timeout)
 
     def release(self, lease: Lease[C], *, discard: bool = False) -> None:
         """Take a lent connection back; *discard* closes it."""
-        if self._pid != os.getpid():
-            return  # the parent's; see _abandon
         now = monotonic()
-        surplus: list[Lease[C]] = []
-        with self._lock:
-            self._lent.remove(lease)
-            lease.since = now
-            if discard or self._closed or now - lease.opened_at > self._max_lifetime:
-                self._drop(lease, surplus)
-            elif self._waiters:
-                self._hand_over(lease)
-            elif len(self._idle) >= self._max_idle:
-                self._drop(lease, surplus)
-            else:
-                self._idle.append(lease)
-                # Ends at the latest with the one just put at the other end.
-                while now - self._idle[0].since > self._max_idle_time:
-                    self._drop(self._idle.popleft(), surplus)
-        for dropped in surplus:
-            self._close(dropped.connection)
+        if not lease.lent:
+            raise ValueError("this connection was given back before")
+        lease.lent = False
+        lease.since = now
+        if discard or now >= lease.expires_at:
+            self._discard(lease)
+            return
+        lease.good_until = now + self._trust
+        self._idle.append(lease)
+        if (
+            self._waiters
+            or self._end is not None
+            or now >= self._prune_at
+            or len(self._idle) > self._max_idle
+        ):
+            self._settle(now)
 
     def _is_good(self, lease: Lease[C], now: float) -> bool:
-        if now - lease.opened_at > self._max_lifetime:
+        """Look closer at a connection that was not used for a while."""
+        if now >= lease.since + self._max_idle_time:
             return False
-        unused = now - lease.since
-        if unused > self._max_idle_time:
-            return False
-        if self._check is None or now - lease.checked_at < self._check_period:
-            return True
-        lease.checked_at = now
-        return self._check(lease.connection)
+        return self._check is None or self._check(lease.connection)
+
+    def _settle(self, now: float) -> None:
+        """Serve who waits, and close what is surplus, too old, or left after close."""
+        surplus = []
+        with self._lock:
+            self._serve()
+            keep = 0 if self._end else self._max_idle
+            oldest_good = now - self._max_idle_time
+            while self._idle and (
+                len(self._idle) > keep or self._idle[0].since <= oldest_good
+            ):
+                surplus.append(self._idle.popleft())
+            self._prune_at = now + self._max_idle_time
+        for lease in surplus:
+            self._discard(lease)
+
+    def _discard(self, lease: Lease[C]) -> None:
+        """Close a connection that is not among the idle ones, and free its place."""
+        if self._end is forked:
+            return  # the parent's; see _abandon
+        try:
+            self._close(lease.connection)
+        finally:
+            with self._lock:
+                self._all.discard(lease)
+                self._serve()
+
+    # -- waiting --------------------------------------------------------------
 
     def _acquire_slowly(self, timeout: float) -> Lease[C]:
         started = monotonic()
+        if self._end is not None:
+            raise self._end()
+        waiter = _Waiter[C]()
         with self._lock:
-            if self._closed:
-                raise closed()
-            if self._open < self._max_open and not self._waiters:
-                self._open += 1
-                waiter = None
-            else:
-                waiter = _Waiter[C]()
-                self._waiters.append(waiter)
-        if waiter is not None:
-            lease = self._wait(waiter, timeout, started)
-            if lease is not None:
-                lease.since = monotonic()
-                lease.thread = threading.get_ident()
-                return lease
-        return self._open_one(max(timeout - (monotonic() - started), 0.001))
+            self._waiters.append(waiter)
+            self._serve()
+        if not self._is_served(waiter):
+            self._wait(waiter, timeout, started)
+        if waiter.lease is not None:
+            waiter.lease.since = monotonic()
+            waiter.lease.thread = get_ident()
+            return waiter.lease
+        return self._open(max(timeout - (monotonic() - started), 0.001))
 
-    def _wait(
-        self, waiter: _Waiter[C], timeout: float, started: float
-    ) -> Lease[C] | None:
-        """Wait in the queue; return a lease, or None for leave to open one."""
+    def _wait(self, waiter: _Waiter[C], timeout: float, started: float) -> None:
+        """Wait in the queue until served; raise if that takes too long."""
         try:
             waiter.signal.acquire(timeout=min(timeout, threading.TIMEOUT_MAX))
         except BaseException:  # Ctrl-C: leave the queue, and pass on what was given
             self._leave(waiter)
             raise
         with self._lock:
-            if waiter.lease is not None or waiter.may_open:
-                return waiter.lease
-            if self._closed:
-                raise closed()
+            if self._is_served(waiter):
+                return
+            if self._end is not None:
+                raise self._end()
             ahead = self._waiters.index(waiter)
             self._waiters.remove(waiter)
-            holders = [lease.holder() for lease in self._lent]
+            holders = [lease.holder() for lease in self._all if lease.lent]
             stats = self._stats()
-        raise self._timeout_error(monotonic() - started, ahead, stats, holders)
-
-    def _timeout_error(
-        self, waited: float, ahead: int, stats: PoolStats, holders: list[str]
-    ) -> MooringError:
-        error = self._busy(self.name, waited, stats, holders)
+        error = self._busy(monotonic() - started, stats, holders)
         notes = []
         if ahead:
             notes.append(f"{ahead} waited longer")
@@ -244,70 +265,81 @@ class Pool(Generic[C]):
             notes.append(f"last connection error: {self._last_error}")
         if notes:
             error.message += f" ({'; '.join(notes)})"
-        return error
+        raise error
 
     def _leave(self, waiter: _Waiter[C]) -> None:
         with self._lock:
             if waiter in self._waiters:
                 self._waiters.remove(waiter)
-                return
-            lease, may_open = waiter.lease, waiter.may_open
-            if may_open:
-                self._open -= 1
-                self._admit()
-        if lease is not None:
-            self.release(lease)
+            if waiter.may_open:
+                self._opening -= 1
+                self._serve()
+        if waiter.lease is not None:
+            self.release(waiter.lease)
 
-    def _open_one(self, timeout: float) -> Lease[C]:
-        """Open a connection; its place is counted in ``_open`` already."""
+    def _open(self, timeout: float) -> Lease[C]:
+        """Open a connection, in a place that is counted in ``_opening`` already."""
         try:
             connection = self._connect(timeout)
         except BaseException as error:
             with self._lock:
                 self._last_error = str(error).partition("\n")[0]
-                self._open -= 1
-                self._admit()
-                self._note_drained()
+                self._opening -= 1
+                self._serve()
             raise
-        lease = Lease(connection, monotonic())
+        now = monotonic()
+        lease = Lease(connection, now, now + self._max_lifetime)
         with self._lock:
             self._last_error = ""
-            self._lent.add(lease)
+            self._opening -= 1
+            self._all.add(lease)
+            self._prune_at = min(self._prune_at, now + self._max_idle_time)
         return lease
+
+    def _pool_timeout(
+        self, waited: float, stats: PoolStats, holders: list[str]
+    ) -> MooringError:
+        held = f"; held by {', '.join(holders[:3])}" if holders else ""
+        return PoolTimeoutError(
+            f"no connection came free in {waited:.1f} s: {stats.lent} of"
+            f" {stats.max_open} {self.name} are in use, {stats.waiting} threads wait"
+            f"{held}",
+            hint="keep transactions short, or raise max_open_conns or pool_timeout",
+        )
 
     # The following run with the lock held.
 
-    def _hand_over(self, lease: Lease[C]) -> None:
-        waiter = self._waiters.popleft()
-        waiter.lease = lease
-        self._lent.add(lease)
-        waiter.signal.release()
-
-    def _drop(self, lease: Lease[C], surplus: list[Lease[C]]) -> None:
-        surplus.append(lease)
-        self._open -= 1
-        self._admit()
-        self._note_drained()
-
-    def _admit(self) -> None:
-        """Let the first in the queue open a connection in a freed place."""
-        if self._waiters and self._open < self._max_open and not self._closed:
-            self._open += 1
-            waiter = self._waiters.popleft()
-            waiter.may_open = True
+    def _serve(self) -> None:
+        """Give idle connections, then places for new ones, to who waits longest."""
+        while self._waiters and self._end is None:
+            waiter = self._waiters[0]
+            try:
+                lease = self._idle.pop()
+            except IndexError:
+                if len(self._all) + self._opening >= self._max_open:
+                    return
+                self._opening += 1
+                waiter.may_open = True
+            else:
+                lease.lent = True
+                waiter.lease = lease
+            self._waiters.popleft()
             waiter.signal.release()
-
-    def _note_drained(self) -> None:
-        if self._closed and self._open == 0:
+        if self._end is not None and not self._all and not self._opening:
             self._drained.set()
 
+    @staticmethod
+    def _is_served(waiter: _Waiter[C]) -> bool:
+        return waiter.lease is not None or waiter.may_open
+
     def _stats(self) -> PoolStats:
+        lent = sum(lease.lent for lease in self._all)
         return PoolStats(
-            self._open,
-            len(self._idle),
-            len(self._lent),
-            len(self._waiters),
-            self._max_open,
+            open=len(self._all) + self._opening,
+            idle=len(self._idle),
+            lent=lent,
+            waiting=len(self._waiters),
+            max_open=self._max_open,
         )
 
     # -- the whole pool -------------------------------------------------------
@@ -321,7 +353,7 @@ class Pool(Generic[C]):
     def leases(self) -> tuple[list[Lease[C]], list[Lease[C]]]:
         """Return the idle and the lent connections of this moment, to look at."""
         with self._lock:
-            return list(self._idle), list(self._lent)
+            return list(self._idle), [lease for lease in self._all if lease.lent]
 
     def close(self, timeout: float) -> None:
         """Close the pool; connections that are lent close as they come back.
@@ -333,19 +365,15 @@ class Pool(Generic[C]):
             StoreBusyError: Some were not given back in time; it says who has them.
                 The pool is closed nevertheless.
         """
-        if self._pid != os.getpid():
-            return  # the parent's; see _abandon
+        if self._end is forked:
+            return
         with self._lock:
-            self._closed = True
-            idle = list(self._idle)
-            self._idle.clear()
-            self._open -= len(idle)
+            self._end = closed
             for waiter in self._waiters:
                 waiter.signal.release()
             self._waiters.clear()
-            self._note_drained()
-        for lease in idle:
-            self._close(lease.connection)
+            self._serve()
+        self._settle(monotonic())
         if self._drained.wait(timeout):
             return
         holders = ", ".join(lease.holder() for lease in self.leases()[1])
@@ -355,6 +383,12 @@ class Pool(Generic[C]):
             " or raise close_timeout; what is open now is closed as it comes back",
         )
 
+    def abandon(self) -> object:
+        """In a forked child: refuse every use; return what must never be closed."""
+        self._end = forked
+        self._lock = threading.Lock()  # the parent may have held the old one
+        return self._all
+
 
 def closed() -> StoreClosedError:
     """Return the error for any use after close."""
@@ -363,23 +397,12 @@ def closed() -> StoreClosedError:
     )
 
 
-def forked(parent: int) -> StoreClosedError:
+def forked() -> StoreClosedError:
     """Return the error for a store that a forked child got from its parent."""
     return StoreClosedError(
-        f"the store was opened in process {parent} and cannot be used in its child"
-        f" {os.getpid()}",
+        f"the store was opened in a parent process and cannot be used in its child"
+        f" {getpid()}",
         hint="open a store of its own in each process, after the fork",
-    )
-
-
-def _pool_timeout(
-    name: str, waited: float, stats: PoolStats, holders: list[str]
-) -> StoreError:
-    held = f"; held by {', '.join(holders[:3])}" if holders else ""
-    return PoolTimeoutError(
-        f"no connection came free in {waited:.1f} s: {stats.lent} of {stats.max_open}"
-        f" {name} are in use, {stats.waiting} threads wait{held}",
-        hint="keep transactions short, or raise max_open_conns or pool_timeout",
     )
 
 
@@ -392,8 +415,7 @@ def _abandon() -> None:
 
     Closing one would end the parent's session, or drop locks of its database files.
     """
-    for pool in _pools:
-        _abandoned.append((list(pool._idle), list(pool._lent)))
+    _abandoned.extend(pool.abandon() for pool in _pools)
 
 
 os.register_at_fork(after_in_child=_abandon)

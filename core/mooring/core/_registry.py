@@ -246,9 +246,9 @@ class Registry:
 
     def _checked(self, name: str, plugin: object) -> DriverInfo:
         """Register *plugin* and hold it to the contract of a driver."""
-        for known, (other, info) in self._loaded.items():
+        for other, info in self._loaded.values():
             if other is plugin:  # an alias of a driver that is loaded already
-                return _verified(name, info, known)
+                return _verified(name, info)
         self._add(plugin, f"driver:{name}", name)
         try:
             missing = [
@@ -257,7 +257,7 @@ class Registry:
                 if not _has_hook(self._manager, plugin, hook)
             ]
             if missing:
-                raise DriverProtocolError(
+                raise DriverProtocolError(  # noqa: TRY301 - unregistered below
                     f"driver {name!r} lacks the hook {missing[0]}",
                     driver=name,
                     hint="mark the function with @core.hookimpl",
@@ -271,7 +271,7 @@ class Registry:
                     f"driver {name!r} failed to describe itself: {_first_line(cause)}",
                     driver=name,
                 ) from cause
-            return _verified(name, info, name)
+            return _verified(name, info)
         except BaseException:
             self._manager.unregister(plugin)
             raise
@@ -329,8 +329,8 @@ def _allowed(allow: Iterable[str] | None) -> frozenset[str] | None:
     return frozenset(filter(None, (name.strip() for name in value.split(","))))
 
 
-def _verified(name: str, info: object, registered: str) -> DriverInfo:
-    """Return *info* if it is what a driver registered as *name* may answer."""
+def _verified(name: str, info: object) -> DriverInfo:
+    """Return *info* if it is what a driver called *name* may answer."""
 
     def wrong(what: str, hint: str | None = None) -> DriverProtocolError:
         return DriverProtocolError(f"driver {name!r}: {what}", driver=name, hint=hint)
@@ -351,7 +351,8 @@ def _verified(name: str, info: object, registered: str) -> DriverInfo:
             f"it calls itself {info.name!r}",
             hint=f"name its entry point {info.name!r}, or list {name!r} in aliases",
         )
-    config_class = info.config_class
+    # What a plugin answers may be anything, whatever its annotations say.
+    config_class: Any = info.config_class
     if not (
         isinstance(config_class, type)
         and issubclass(config_class, StoreConfig)

@@ -1,7 +1,7 @@
 """Rows, fetched: what a statement returned."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final, TypeVar, overload
+from typing import Any, TypeVar, overload
 
 from mooring.core.errors import ResultError
 
@@ -16,18 +16,20 @@ class Columns:
 
     __slots__ = ("_description", "_index")
 
-    def __init__(self, description: Description) -> None:
-        self._description = description
-        self._index: dict[str, int] | None = None
+    _index: dict[str, int]
 
-    def names(self) -> list[str]:
-        """Return the columns' names, in order."""
+    def __init__(self, description: Description | None) -> None:
+        self._description = description or ()
+
+    def keys(self) -> list[str]:
+        """Return the columns' names, in order; [] for a statement without rows."""
         return [column[0] for column in self._description]
 
     def position(self, name: str) -> int:
         """Return the position of a column; KeyError if it is unknown or ambiguous."""
-        index = self._index
-        if index is None:
+        try:
+            index = self._index
+        except AttributeError:  # not asked before
             index = {}
             for position, column in enumerate(self._description):
                 # A name that stands twice says nothing about which is meant.
@@ -37,7 +39,7 @@ class Columns:
         if position >= 0:
             return position
         what = "stands twice; give it an alias" if position == -1 else "is not in"
-        raise KeyError(f"column {name!r} {what}: {', '.join(self.names())}")
+        raise KeyError(f"column {name!r} {what}: {', '.join(self.keys())}")
 
 
 class Row:
@@ -61,7 +63,7 @@ class Row:
 
     def keys(self) -> list[str]:
         """Return the columns' names, in order."""
-        return self._columns.names()
+        return self._columns.keys()
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self._values)
@@ -86,7 +88,7 @@ class Row:
 Reader = Callable[[Any, type[Any]], Any]
 
 
-class Result:
+class Result(Columns):
     """The rows of one statement; its connection is free already.
 
     Attributes:
@@ -94,7 +96,7 @@ class Result:
             WITH too; None for every other statement.
     """
 
-    __slots__ = ("_columns", "_read", "_rows", "rowcount")
+    __slots__ = ("_read", "_rows", "rowcount")
 
     def __init__(
         self,
@@ -103,14 +105,10 @@ class Result:
         rowcount: int | None,
         read: Reader,
     ) -> None:
-        self._rows: Final = rows
-        self._columns = Columns(description or ())
-        self._read = read
+        self._rows = rows
+        self._description = description or ()
         self.rowcount = rowcount
-
-    def keys(self) -> list[str]:
-        """Return the columns' names, in order; [] for a statement without rows."""
-        return self._columns.names()
+        self._read = read
 
     @overload
     def one(self) -> Row: ...
@@ -133,7 +131,7 @@ class Result:
                 hint="use one_or_none() where none is right, all() where several are",
             )
         if cls is None:
-            return Row(rows[0], self._columns)
+            return Row(rows[0], self)
         return self._into(cls, rows[0])
 
     @overload
@@ -153,7 +151,8 @@ class Result:
     def all(self, cls: type[T] | None = None) -> list[T] | list[Row]:
         """Return every row, each as in `one`; [] if there is none."""
         if cls is None:
-            columns = self._columns
+            # Not self: one row that is kept must not keep all the others.
+            columns = Columns(self._description)
             return [Row(values, columns) for values in self._rows]
         return [self._into(cls, values) for values in self._rows]
 
@@ -172,7 +171,7 @@ class Result:
         return rows[0][0]
 
     def __iter__(self) -> Iterator[Row]:
-        columns = self._columns
+        columns = Columns(self._description)
         for values in self._rows:
             yield Row(values, columns)
 

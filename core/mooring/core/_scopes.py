@@ -58,7 +58,12 @@ class Scope(Generic[S]):
 
     def belongs_to(self, store: object) -> bool:
         """Return whether this is an open scope of *store*."""
-        return self._store is store and self._state in ("open", "failed")
+        return self._store is store and self.is_open
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its block was entered and not left."""
+        return self._state in ("open", "failed")
 
     def __enter__(self) -> Self:
         if self._state != "new":
@@ -77,7 +82,7 @@ class Scope(Generic[S]):
             self._give_back(fit=self._session.reset())
             raise
         self._state = "open"
-        still_open = (s for s in scopes if s._state in ("open", "failed"))
+        still_open = (scope for scope in scopes if scope.is_open)
         open_scopes.set((*still_open, self) if scopes else (self,))
         return self
 
@@ -188,7 +193,8 @@ class Transaction(Scope[S]):
 
     # -- savepoints -----------------------------------------------------------
 
-    def _enter_savepoint(self) -> int:
+    def enter_savepoint(self) -> int:
+        """Set the next savepoint and return its depth; `Savepoint` calls it."""
         if self._state != "open":
             self._refuse()
         self._depth += 1
@@ -200,7 +206,8 @@ class Transaction(Scope[S]):
             raise
         return self._depth
 
-    def _leave_savepoint(self, depth: int, *, failed: bool) -> None:
+    def leave_savepoint(self, depth: int, *, failed: bool) -> None:
+        """End the savepoint at *depth*; `Savepoint` calls it."""
         if self._state == "closed":
             return  # its transaction is over, and said what there was to say
         if depth != self._depth:
@@ -235,7 +242,7 @@ class Savepoint(Generic[S]):
         self._depth = 0
 
     def __enter__(self) -> Transaction[S]:
-        self._depth = self._transaction._enter_savepoint()
+        self._depth = self._transaction.enter_savepoint()
         return self._transaction
 
     def __exit__(
@@ -244,7 +251,7 @@ class Savepoint(Generic[S]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._transaction._leave_savepoint(self._depth, failed=kind is not None)
+        self._transaction.leave_savepoint(self._depth, failed=kind is not None)
 
 
 class Snapshot(Scope[S]):

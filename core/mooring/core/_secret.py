@@ -1,5 +1,6 @@
 """A string that does not show itself."""
 
+from collections.abc import Callable
 from typing import NoReturn
 
 _MASK = "***"
@@ -23,7 +24,7 @@ class Secret:
         if not isinstance(value, str):
             raise TypeError(f"a secret must be str, not {type(value).__name__}")
         # A closure, so that walkers over slots and __dict__ find no string.
-        self._reveal = lambda: value
+        self._reveal: Callable[[], str] = lambda: value
 
     def reveal(self) -> str:
         """Return the secret itself; the one place where it leaves."""

@@ -12,7 +12,7 @@ Values = tuple[object, ...]
 class Session(Protocol):
     """One connection of an engine.
 
-    Every method raises errors of `mooring.core.errors`, the engine's own in
+    Every method raises errors of ``mooring.core.errors``, the engine's own in
     ``__cause__``, and is bounded in time by the store's configuration. A session is
     used by one thread at a time.
     """
@@ -20,6 +20,7 @@ class Session(Protocol):
     @property
     def in_transaction(self) -> bool:
         """Whether the engine has a transaction open on this connection."""
+        ...
 
     def run(self, statement: Statement, text: str, values: Values) -> Result:
         """Execute one statement and fetch all of its rows.
@@ -35,14 +36,17 @@ class Session(Protocol):
             OutcomeUnknownError: The connection broke during a single write.
             StoreError: Any other failure; the statement had no effect.
         """
+        ...
 
     def stream(
         self, statement: Statement, text: str, values: Values, size: int
     ) -> Iterator[tuple[Description, list[tuple[Any, ...]]]]:
         """Execute a query and yield its columns with *size* rows at a time."""
+        ...
 
     def begin(self, *, isolation: str | None, read_only: bool) -> None:
         """Begin a transaction; *isolation* is None or "serializable"."""
+        ...
 
     def commit(self) -> None:
         """Commit, and check that the engine did.
@@ -51,18 +55,24 @@ class Session(Protocol):
             OutcomeUnknownError: It is not known whether it did.
             StoreError: It did not; the transaction may still be open.
         """
+        ...
 
     def rollback(self) -> None:
         """Roll back; nothing happens where no transaction is open."""
+        ...
 
     def savepoint(self, name: str) -> None:
         """Set a savepoint."""
+        ...
 
     def release(self, name: str) -> None:
         """Release a savepoint, keeping its work."""
+        ...
 
     def rollback_to(self, name: str) -> None:
         """Undo what came after a savepoint, and release it."""
+        ...
 
     def reset(self) -> bool:
         """Undo whatever is left over; return whether the connection is fit for use."""
+        ...

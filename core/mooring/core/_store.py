@@ -23,14 +23,17 @@ class Store(Protocol):
     @property
     def config(self) -> StoreConfig:
         """The driver's configuration instance that it was opened with."""
+        ...
 
     @property
     def driver(self) -> str:
         """Name of its driver."""
+        ...
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        """What this open store has: at most what its driver declares."""
+        """What this open store has, at most what its driver declares."""
+        ...
 
     def close(self) -> None:
         """Close the store; closing it again does nothing.
@@ -43,6 +46,7 @@ class Store(Protocol):
             NestedTransactionError: Called inside an open scope of the store; it
                 stays open.
         """
+        ...
 
     def __enter__(self) -> Self: ...
 
@@ -74,6 +78,7 @@ class Connection(Protocol):
             StatementTimeoutError: It ran longer than ``statement_timeout``.
             StoreError: It failed otherwise. After any error the scope is failed.
         """
+        ...
 
 
 class Transaction(Connection, Protocol):
@@ -86,6 +91,7 @@ class Transaction(Connection, Protocol):
         was before; without one, its work stays part of the transaction. Savepoints
         may stand inside each other.
         """
+        ...
 
 
 class Snapshot(Connection, Protocol):
@@ -98,6 +104,7 @@ class Snapshot(Connection, Protocol):
 
         They end with the block: going on after it raises StoreError.
         """
+        ...
 
 
 @runtime_checkable
@@ -111,6 +118,7 @@ class SqlStore(Store, Protocol):
     @property
     def converter(self) -> "Converter":
         """The cattrs converter that reads rows into classes; one per driver."""
+        ...
 
     def execute(self, sql: str, params: Params | None = None) -> Result:
         """Execute one statement, in a transaction of its own; see `Connection`.
@@ -122,6 +130,7 @@ class SqlStore(Store, Protocol):
             PoolTimeoutError: No connection was free in time.
             StoreClosedError: The store is closed.
         """
+        ...
 
     def transaction(
         self, *, isolation: str | None = None
@@ -140,12 +149,14 @@ class SqlStore(Store, Protocol):
             SerializationError: Conflict with another transaction, at a statement or
                 while committing; nothing is kept. See `run`.
         """
+        ...
 
     def read(self) -> AbstractContextManager[Snapshot]:
         """Return a consistent snapshot as a ``with`` block.
 
         It begins with its first statement; a write in it raises `ReadOnlyError`.
         """
+        ...
 
     def run(self, fn: Callable[[Any], T], *, attempts: int = 10) -> T:
         """Return ``fn(tx)``, run in a serializable transaction that is committed.
@@ -161,3 +172,4 @@ class SqlStore(Store, Protocol):
             SerializationError: Each attempt met a conflict; nothing is kept.
             OutcomeUnknownError: The connection broke while committing; never retried.
         """
+        ...

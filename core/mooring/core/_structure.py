@@ -28,7 +28,7 @@ def structure(options: Mapping[str, object], config_class: type[StoreConfig]) ->
     """
     if all(type(key) is str for key in options) and _is_plain(options, config_class):
         try:
-            return config_class(**options)
+            return _call(config_class, options)
         except ConfigError:
             pass  # the slow door finds the other problems too
     result = _structure_fields(options, config_class)
@@ -67,9 +67,8 @@ def _structure_fields(
     """Return the instance, or all problems in the order of the options' fields."""
     fields = option_fields(config_class)
     converter = _converter()
-    types = attrs.resolve_types(config_class) and {
-        (f.alias or f.name): f.type for f in attrs.fields(config_class)
-    }
+    attrs.resolve_types(config_class)
+    types = {key: field.type for key, field in option_fields(config_class).items()}
     problems: list[Problem] = []
     good: dict[str, object] = {}
     for key, field in fields.items():
@@ -100,17 +99,18 @@ def _structure_one(
         return Problem(key, f"expected str, got {type(value).__name__}")
     try:
         structured = converter.structure(value, type_)
+    except _WrongTypeError as error:
+        return Problem(key, str(error))
+    except Exception as error:  # noqa: BLE001 - a third party's hook
+        return Problem(key, _reason(error, type_))
+    try:
         if field.validator is not None:
             field.validator(None, field, structured)
     except ConfigError as error:
         return error.problems[0]
-    except _WrongTypeError as error:
-        return Problem(key, str(error))
     except AttributeError:
-        # A validator that looks at other options of its instance: it is asked again
-        # when there is one.
-        return (structured,)
-    except Exception as error:  # noqa: BLE001 - a third party's hook or validator
+        pass  # it looks at other options: asked again when there is an instance
+    except Exception as error:  # noqa: BLE001 - a third party's validator
         return Problem(key, _reason(error, type_))
     return (structured,)
 
@@ -126,12 +126,12 @@ def _reason(error: Exception, type_: Any) -> str:
 
 
 def _unknown(
-    options: Mapping[str, object], fields: Mapping[str, object]
+    options: Mapping[Any, object], fields: Mapping[str, object]
 ) -> list[Problem]:
     return [
-        Problem(str(key), f"unknown option{suggest(str(key), fields)}")
+        Problem(key, f"unknown option{suggest(key, fields)}")
         if isinstance(key, str)
-        else Problem(repr(key), "an option's name must be a str")
+        else Problem("", f"an option's name must be str, not {type(key).__name__}")
         for key in options
         if key not in fields
     ]
@@ -142,7 +142,7 @@ def _construct(
 ) -> tuple[StoreConfig | None, list[Problem]]:
     """Call the class; its checks between options run here."""
     try:
-        return config_class(**good), []
+        return _call(config_class, good), []
     except ConfigError as error:
         return None, list(error.problems)
     except Exception as error:  # noqa: BLE001 - a third party's class
@@ -153,6 +153,11 @@ def _construct(
             raw = value.reveal() if isinstance(value, Secret) else str(value)
             text = text.replace(raw, "***") if raw else text
     return None, [Problem("", text)]
+
+
+def _call(config_class: Any, options: Mapping[str, object]) -> StoreConfig:
+    instance: StoreConfig = config_class(**options)
+    return instance
 
 
 class _WrongTypeError(Exception):

@@ -3,7 +3,7 @@
 ::
 
     MooringError
-    ├── ConfigError                     the configuration; ``.problems`` lists all of them
+    ├── ConfigError                     the configuration; all of its problems
     ├── DriverError                     a driver plugin, before it opened anything
     │   ├── UnknownDriverError          no such driver (also a LookupError)
     │   ├── DriverLoadError             its import or registration failed

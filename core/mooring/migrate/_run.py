@@ -67,9 +67,7 @@ class Run:
         self._at = at
         if together and self._batch:
             kept = "nothing of this run was kept; the database is as new"
-            with self._session.unit(transaction=True) as unit:
-                for file in self._batch:
-                    self._apply(unit, file, "up", kept)
+            self._in_unit(self._batch, "up", kept)
             return self._done
         for file in self._batch:
             self._alone(file, "up")
@@ -90,8 +88,22 @@ class Run:
             if transaction
             else ""
         )
-        with self._session.unit(transaction=transaction) as unit:
-            self._apply(unit, file, direction, kept)
+        self._in_unit((file,), direction, kept)
+
+    def _in_unit(
+        self, files: Sequence[ReadFile], direction: Direction, kept: str
+    ) -> None:
+        """Run *files* in one unit; what its end refuses is told of the last file."""
+        transaction = files[0].migration.transaction
+        done = len(self._done)
+        try:
+            with self._session.unit(transaction=transaction) as unit:
+                for file in files:
+                    self._apply(unit, file, direction, kept)
+        except StoreError as cause:
+            del self._done[done:]
+            last = _last_statement(files[-1], direction)
+            raise _failed(files[-1], last, cause, kept) from cause
 
     def _apply(
         self, unit: MigrationUnit, file: ReadFile, direction: Direction, kept: str
@@ -114,7 +126,7 @@ class Run:
             else:
                 unit.unrecord(migration.version)
         except StoreError as cause:
-            last = statements[-1] if statements else Statement(sql="", line=1)
+            last = _last_statement(file, direction)
             state = kept or "its statements ran, its version was not noted"
             raise _failed(file, last, cause, state) from cause
         step = _step(file, direction, seconds)
@@ -134,6 +146,12 @@ def _step(file: ReadFile, direction: Direction, duration: float | None = None) -
         direction=direction,
         duration=duration,
     )
+
+
+def _last_statement(file: ReadFile, direction: Direction) -> Statement:
+    migration = file.migration
+    statements = migration.up if direction == "up" else migration.down
+    return statements[-1] if statements else Statement(sql="", line=1)
 
 
 def _partly(number: int, count: int, version: int) -> str:

@@ -1,7 +1,6 @@
 """The driver's configuration."""
 
 from collections.abc import Iterable
-from urllib.parse import unquote
 
 import attrs
 from mooring.core import ConfigError, Problem, StoreConfig, option
@@ -49,6 +48,8 @@ class SqliteConfig(StoreConfig):
         ``sqlite:app.db`` is relative, ``sqlite:/var/lib/app.db`` absolute, and
         ``sqlite::memory:`` private to the store.
         """
+        from urllib.parse import unquote
+
         _, _, rest = url.partition(":")
         if rest.startswith("//"):
             # "sqlite:///app.db" is a relative path to some programs, to others not.

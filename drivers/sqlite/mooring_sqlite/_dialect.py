@@ -11,7 +11,21 @@ from mooring.core import translate as translate_for
 # PRAGMAs that take an argument and only read, or leave nothing on the connection
 # (sqlite.org/pragma.html).
 _HARMLESS_PRAGMAS: Final = frozenset(
-    ["TABLE_INFO", "TABLE_XINFO", "TABLE_LIST", "INDEX_INFO", "INDEX_XINFO", "INDEX_LIST", "FOREIGN_KEY_LIST", "FOREIGN_KEY_CHECK", "INTEGRITY_CHECK", "QUICK_CHECK", "WAL_CHECKPOINT", "INCREMENTAL_VACUUM", "OPTIMIZE"]
+    {
+        "FOREIGN_KEY_CHECK",
+        "FOREIGN_KEY_LIST",
+        "INCREMENTAL_VACUUM",
+        "INDEX_INFO",
+        "INDEX_LIST",
+        "INDEX_XINFO",
+        "INTEGRITY_CHECK",
+        "OPTIMIZE",
+        "QUICK_CHECK",
+        "TABLE_INFO",
+        "TABLE_LIST",
+        "TABLE_XINFO",
+        "WAL_CHECKPOINT",
+    }
 )
 
 

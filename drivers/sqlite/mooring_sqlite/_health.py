@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from collections.abc import Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
@@ -24,7 +25,7 @@ def check(store: "SqliteStore", *, deep: bool, timeout: float) -> Health:
     if store.closed:
         closed = Check(name="ping", status="failed", detail="the store is closed")
         return Health.of((closed,), latency=monotonic() - started)
-    checks = [_ping(store, started + timeout), *_settings(store)]
+    checks = [_ping(store, started + timeout), *_settings(store, deep=deep)]
     if not store.location.in_memory:
         checks.append(_disk(store))
     if deep:
@@ -33,8 +34,8 @@ def check(store: "SqliteStore", *, deep: bool, timeout: float) -> Health:
 
 
 def _ping(store: "SqliteStore", deadline: float) -> Check:
-    if not store.location.in_memory and not os.path.exists(store.location.path):
-        gone = f"{store.location.path} is gone"
+    if not store.has_same_file():
+        gone = f"{store.location.path} was removed or replaced"
         return Check(name="ping", status="failed", detail=gone)
     return _ask(store, "ping", "SELECT count(*) FROM sqlite_master", deadline)
 
@@ -68,31 +69,39 @@ def _ask(store: "SqliteStore", name: str, sql: str, deadline: float) -> Check:
     return Check(name=name, status="ok", detail="answered")
 
 
-def _settings(store: "SqliteStore") -> list[Check]:
+def _settings(store: "SqliteStore", *, deep: bool) -> list[Check]:
     """Look at the PRAGMAs of every connection; a lent one's were seen before."""
     seen = 0
     lent_count = 0
     wrong: dict[str, list[str]] = {}
+    values: dict[str, list[Setting]] = {}
     for pool in store.pools():
         for session, lent in _sessions(pool):
             seen += 1
             lent_count += lent
             found = session.settings if lent else read_verified(session)
             for name, value in found.items():
+                values.setdefault(name, []).append(value)
                 if value != session.settings[name]:
                     wrong.setdefault(name, []).append(f"{value} in {pool.name}")
-    where = f"on {seen} connections"
+    where = f"on {seen} connection{'s' * (seen != 1)}"
     if lent_count:
-        where += f", {lent_count} of them as last verified, since they are in use"
+        where += f", {lent_count} as last verified, being in use"
+    shown = ("foreign_keys", "journal_mode", *(values if deep else wrong))
     checks = []
-    for name in ("foreign_keys", "journal_mode"):
+    for name in dict.fromkeys(shown):
         if name in wrong:
             detail = ", ".join(wrong[name])
             checks.append(Check(name=name, status="failed", detail=detail))
         else:
-            value = "on" if name == "foreign_keys" else _journal_mode(store)
-            checks.append(Check(name=name, status="ok", detail=f"{value} {where}"))
+            detail = f"{_in_words(values.get(name, ()))} {where}"
+            checks.append(Check(name=name, status="ok", detail=detail))
     return checks
+
+
+def _in_words(values: "Sequence[Setting]") -> str:
+    """Return "= 1", or "= 0 and 1" where the connections differ on purpose."""
+    return f"= {' and '.join(str(value) for value in dict.fromkeys(values))}"
 
 
 def read_verified(session: "SqliteSession") -> dict[str, Setting]:
@@ -119,10 +128,6 @@ def _sessions(pool: "Pool[SqliteSession]") -> "list[tuple[SqliteSession, bool]]"
     for lease in borrowed:
         pool.release(lease)
     return found + [(lease.connection, True) for lease in lent]
-
-
-def _journal_mode(store: "SqliteStore") -> str:
-    return "memory" if store.location.in_memory else "WAL"
 
 
 def _disk(store: "SqliteStore") -> Check:

@@ -12,7 +12,7 @@ import fcntl
 import os
 import threading
 from time import monotonic, sleep
-from typing import Final
+from typing import Final, Self
 
 from mooring.core import MigrationLockError, OpenError
 
@@ -30,7 +30,7 @@ class MigrationLock:
         self._path = f"{path}-mooring.lock"
         self._timeout = timeout
 
-    def __enter__(self) -> "MigrationLock":
+    def __enter__(self) -> Self:
         """Wait for the lock.
 
         Raises:
@@ -44,7 +44,7 @@ class MigrationLock:
         try:
             while not self._try():
                 if monotonic() >= deadline:
-                    raise self._too_late(self._holder())
+                    raise self._too_late(self._holder())  # noqa: TRY301 - the mutex
                 sleep(_POLL_SECONDS)
         except BaseException:
             self._mutex.release()

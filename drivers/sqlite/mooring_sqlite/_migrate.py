@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from time import monotonic
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from mooring.core import (
     AppliedRow,
@@ -61,7 +61,7 @@ class SqliteMigrationSession:
             else MigrationLock(store.location.path, timeout)
         )
 
-    def __enter__(self) -> "SqliteMigrationSession":
+    def __enter__(self) -> Self:
         """Wait for the lock, then for the turn to write."""
         deadline = monotonic() + self._timeout
         self._lock.__enter__()
@@ -110,7 +110,7 @@ class SqliteUnit:
         self._table = table
         self._transaction = transaction
 
-    def __enter__(self) -> "SqliteUnit":
+    def __enter__(self) -> Self:
         """Begin the unit."""
         if not self._transaction:
             self._make_tables_alone()
@@ -205,8 +205,7 @@ class SqliteUnit:
             self._session.rollback()
 
     def _broken_keys(self) -> set[tuple[object, ...]]:
-        rows = self._connection.execute("PRAGMA foreign_key_check").fetchall()
-        return set(rows)
+        return set(self._session.query("PRAGMA foreign_key_check"))
 
     def _refuse_broken_keys(self) -> None:
         broken = self._broken_keys() - self._broken_before

@@ -59,12 +59,17 @@ def path_problem(path: str) -> str | None:
     return None
 
 
-def locate(path: str) -> Location:
-    """Return where a valid configured path leads, seen from the current folder."""
-    must_exist = False
+def locate(path: str, *, create: bool = True) -> Location:
+    """Return where a valid configured path leads, seen from the current folder.
+
+    Args:
+        path: The path, or a file: URI, whose mode=rw forbids to create too.
+        create: Whether the file may be made if it is not there.
+    """
+    must_exist = not create
     if path.startswith("file:"):
         path, parameters = _split_uri(path)
-        must_exist = ("mode", "rw") in parameters
+        must_exist = must_exist or ("mode", "rw") in parameters
     if path == MEMORY:
         return Location(MEMORY)
     return Location(os.path.realpath(path), must_exist)
@@ -95,7 +100,8 @@ def prepare_file(location: Location) -> bool:
         if location.must_exist:
             raise OpenError(
                 f"{path} does not exist",
-                hint="correct the path; mode=rw in it forbids to create the file",
+                hint="correct the path; `mooring migrate up` makes a new database, and so"
+                " does opening it without create=False and mode=rw",
             ) from None
         return _create(path)
     except OSError as cause:

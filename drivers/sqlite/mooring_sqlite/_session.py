@@ -35,8 +35,10 @@ class SqliteSession:
     """
 
     __slots__ = (
+        "_cursor",
         "_deadline",
         "_execute",
+        "_fetchall",
         "_limit",
         "_read",
         "_reading",
@@ -59,7 +61,7 @@ class SqliteSession:
         self.settings = settings
         self.target = target
         self.verified_at = monotonic()
-        self._execute = connection.execute
+        self._use_cursor(connection.cursor())
         self._read = read
         self._limit = statement_timeout
         self._deadline: float | None = None
@@ -76,19 +78,15 @@ class SqliteSession:
         """Execute one statement and fetch all of its rows; see `core.Session`."""
         self._deadline = None
         try:
-            cursor = self._execute(text, values)
-            rows = cursor.fetchall()
-            rowcount = None
-            if statement.changes_rows:
-                rowcount = cursor.rowcount
-                if rowcount < 0:  # behind WITH, where sqlite3 does not count
-                    (rowcount,) = self._execute("SELECT changes()").fetchone()
+            self._execute(text, values)
+            rows = self._fetchall()
+            rowcount = self._changed_rows() if statement.changes_rows else None
         except (sqlite3.Error, sqlite3.Warning) as cause:
             error = self._error(cause, text, changes_rows=statement.changes_rows)
             if is_unsynced(cause) and not self.connection.in_transaction:
                 error = _unknown(self.target)
             raise error from cause
-        return Result(rows, cursor.description, rowcount, self._read)
+        return Result(rows, self._cursor.description, rowcount, self._read)
 
     def stream(
         self,
@@ -162,7 +160,11 @@ class SqliteSession:
         """Undo whatever is left over; return whether the connection is fit for use."""
         try:
             self.rollback()
-        except StoreError:
+            # One that was interrupted before it was read to its end would hold its
+            # snapshot.
+            self._cursor.close()
+            self._use_cursor(self.connection.cursor())
+        except (sqlite3.Error, StoreError):
             return False
         return True
 
@@ -185,9 +187,13 @@ class SqliteSession:
 
     def control(self, sql: str) -> None:
         """Execute a statement of ours that returns nothing."""
+        self.query(sql)
+
+    def query(self, sql: str, values: Values = ()) -> Rows:
+        """Execute a statement of ours and return its rows."""
         self._deadline = None
         try:
-            self._execute(sql)
+            return self._execute(sql, values).fetchall()
         except sqlite3.Error as cause:
             raise self._error(cause, sql) from cause
 
@@ -197,6 +203,19 @@ class SqliteSession:
         # garbage collector.
         self.connection.set_progress_handler(None, 0)
         self.connection.close()
+
+    def _use_cursor(self, cursor: sqlite3.Cursor) -> None:
+        """Use one cursor for all statements: each is fetched before the next begins."""
+        self._cursor = cursor
+        self._execute = cursor.execute
+        self._fetchall = cursor.fetchall
+
+    def _changed_rows(self) -> int:
+        if self._cursor.rowcount >= 0:
+            return self._cursor.rowcount
+        # Behind WITH sqlite3 does not count, but SQLite does.
+        counted: int = self.connection.execute("SELECT changes()").fetchone()[0]
+        return counted
 
     def _tick(self) -> bool:
         """Say whether to stop; the clock starts at a statement's first look at it."""

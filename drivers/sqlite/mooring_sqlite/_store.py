@@ -56,6 +56,8 @@ class SqliteStore(SqlStoreBase[SqliteSession]):
             max_open=1,
             max_idle=1,
             timeout=max(config.busy_timeout, 0.001),
+            check=self._is_same_file,
+            check_period=config.health_check_period,
             busy=self._turn_error,
         )
         readers = writers if self._shared else self._reader_pool(config)
@@ -95,38 +97,51 @@ class SqliteStore(SqlStoreBase[SqliteSession]):
         return session
 
     def _connect_reader(self, timeout: float) -> SqliteSession:
-        session = self._session(read_only=True, timeout=timeout)
-        if not self._is_same_file(session):
-            session.close()
-            raise OpenError(
-                f"{self.location.path} was removed or replaced while the store is open",
-                hint="close the store and open it again; copy databases with the"
-                " backup API, not over an open one",
-            )
-        return session
+        return self._session(read_only=True, timeout=timeout)
 
     def _session(self, *, read_only: bool, timeout: float) -> SqliteSession:
         config, location = self.config, self.location
+        # Before opening, too: what stands there now is not for us to touch.
+        self._require_same_file()
         connection = connect(
             config,
             location,
             read_only=read_only,
             timeout=min(timeout, config.connect_timeout),
         )
-        return SqliteSession(
+        session = SqliteSession(
             connection,
             settings=settings_for(config, location, read_only=read_only),
             target=config.path,
             statement_timeout=config.statement_timeout,
             read=self._read_row,
         )
+        try:
+            self._require_same_file()
+        except BaseException:
+            session.close()
+            raise
+        return session
 
-    def _is_same_file(self, session: SqliteSession) -> bool:  # noqa: ARG002 - a pool's check
+    def has_same_file(self) -> bool:
         """Say whether the path still leads to the file that was opened."""
+        if self.location.in_memory:
+            return True
         return file_identity(self.location.path) == self._file
 
+    def _is_same_file(self, session: SqliteSession) -> bool:  # noqa: ARG002 - a pool's check
+        return self.has_same_file()
+
+    def _require_same_file(self) -> None:
+        if not self.has_same_file():
+            raise OpenError(
+                f"{self.location.path} was removed or replaced while the store is open",
+                hint="close the store and open it again; copy databases with the"
+                " backup API, not over an open one",
+            )
+
     def _turn_error(
-        self, name: str, waited: float, stats: PoolStats, holders: list[str]
+        self, waited: float, stats: PoolStats, holders: list[str]
     ) -> MooringError:
         who = f"; {holders[0]} has it" if holders else ""
         kind = "connection" if self._shared else "turn to write"
@@ -182,7 +197,7 @@ def open_sqlite(config: SqliteConfig) -> SqliteStore:
         OpenError: It cannot be opened; says what to do.
         CorruptStoreError: It is damaged or no database; no byte was changed.
     """
-    location = locate(config.path)
+    location = locate(config.path, create=config.create)
     made = not location.in_memory and prepare_file(location)
     store = SqliteStore(config, location)
     try:

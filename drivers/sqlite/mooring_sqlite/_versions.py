@@ -35,10 +35,10 @@ def tables_present(session: SqliteSession, table: str) -> set[str]:
     Raises:
         StoreError: Something else has the version table's name.
     """
-    found = session.connection.execute(
+    found = session.query(
         "SELECT name, type FROM sqlite_master WHERE name IN (?, ?)",
         (table, SIDE_TABLE),
-    ).fetchall()
+    )
     for name, kind in found:
         if kind != "table":
             raise StoreError(
@@ -62,10 +62,10 @@ def read_versions(session: SqliteSession, table: str) -> list[AppliedRow] | None
         if SIDE_TABLE in present
         else "LEFT JOIN (SELECT NULL AS digest, NULL AS seconds) AS s ON 0"
     )
-    rows = session.connection.execute(
+    rows = session.query(
         f"SELECT v.version_id, v.tstamp, s.digest, s.seconds FROM {table} AS v {side}"
         " WHERE v.version_id > 0 ORDER BY v.version_id, v.id"
-    ).fetchall()
+    )
     newest = {version: rest for version, *rest in rows}
     return [
         AppliedRow(version, _iso(tstamp), digest, seconds)

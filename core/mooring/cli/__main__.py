@@ -1,0 +1,5 @@
+"""``python -m mooring.cli``: the same as the ``mooring`` command."""
+
+from mooring.cli import main
+
+main()

@@ -1,0 +1,91 @@
+"""The grammar's root: verbs by name, each imported when it is invoked."""
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+
+import click
+
+from mooring import __version__
+
+# Verb -> module, and its line of `mooring --help`: that imports none of them.
+_VERBS = {
+    "drivers": ("_drivers", "List the drivers: usable or not, and why."),
+    "health": ("_health", "Check a store, without writing to it."),
+    "migrate": ("_migrate", "Bring a store's schema up, down, or look at it."),
+    "demo": ("_demo", "Open a new store and run a small workload on it."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a verb's module when the verb is invoked."""
+
+    verbs: Mapping[str, tuple[str, str]] = _VERBS
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's
+        """Return the verbs, in the order of the table."""
+        return list(self.verbs)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
+        """Return a verb's command, imported now."""
+        if cmd_name not in self.verbs:
+            return None
+        module = import_module(f"mooring.cli.{self.verbs[cmd_name][0]}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's
+        formatter: click.HelpFormatter,
+    ) -> None:
+        """Write the table of verbs; nothing is imported for it."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(verb, text) for verb, (_, text) in self.verbs.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the verb that *args* begin with; an unknown one says what is near."""
+        name = args[0]
+        if name not in self.verbs and not name.startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, self.verbs, n=1)
+            meant = f"; did you mean {near[0]!r}?" if near else ""
+            raise click.UsageError(f"there is no command {name!r}{meant}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse; without any argument, print the help and exit as a usage error."""
+        if not args:
+            click.echo(ctx.get_help(), err=True)
+            ctx.exit(2)
+        return super().parse_args(ctx, args)
+
+
+@click.command(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 ok, 1 failed or unhealthy, 2 usage, 3 configuration,"
+    " 4 driver, 5 migrations pending, 6 ahead or changed, 7 cannot connect or"
+    " locked, 130 interrupted.",
+)
+@click.version_option(__version__, prog_name="mooring")
+def app() -> None:
+    """Open, migrate and check the stores that configurations name.
+
+    Results go to stdout, everything else to stderr. Each command takes --json and
+    then writes exactly one JSON object.
+    """
+
+
+def run(args: Sequence[str]) -> int:
+    """Run the command and return its exit code; errors are told, not raised."""
+    try:
+        code: object = app.main(list(args), prog_name="mooring", standalone_mode=False)
+    except (Exception, KeyboardInterrupt) as error:
+        from mooring.cli._errors import tell
+
+        # Before the grammar has spoken there is no other way to know.
+        return tell(error, as_json="--json" in args)
+    return code if isinstance(code, int) else 0

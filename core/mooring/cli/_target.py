@@ -1,0 +1,172 @@
+"""The arguments that name a store, and the configuration that they stand for."""
+
+import re
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import NoneType
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_args
+
+import click
+
+if TYPE_CHECKING:
+    from mooring.core import Problem, StoreConfig
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_BOOL = {"true": True, "false": False}
+
+
+class Target(NamedTuple):
+    """A store that the command line names.
+
+    Attributes:
+        config: Its configuration.
+        shown: The arguments to name it again; never a secret.
+    """
+
+    config: "StoreConfig"
+    shown: str
+
+
+def target_arguments(command: F) -> F:
+    """Give *command* the arguments TARGET and -o, for `resolve`."""
+    command = click.argument("target", required=False)(command)
+    return click.option(
+        "-o",
+        "--option",
+        "options",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="An option of the driver, such as connect_timeout=2; repeatable.",
+    )(command)
+
+
+def resolve(
+    target: str | None, options: Sequence[str], *, create: bool = True
+) -> Target:
+    """Return the store that the arguments name; nothing is opened.
+
+    Args:
+        target: A URL: the driver's name, a colon, and where the store is.
+        options: Further options as KEY=VALUE.
+        create: Whether the store may be made if there is none.
+
+    Raises:
+        click.UsageError: There is no target, or an option is not KEY=VALUE.
+        ConfigError: With every problem of the configuration.
+        DriverError: The driver cannot be used.
+    """
+    if not target:
+        raise click.UsageError(
+            "TARGET is missing: write the URL of a store, such as sqlite:app.db;"
+            " `mooring drivers` lists the drivers",
+            click.get_current_context(silent=True),
+        )
+    from mooring import core
+    from mooring.core._open import from_url
+
+    registry = core.default_registry()
+    driver, found = from_url(target, registry)
+    texts = _pairs(options)
+    values, problems = _typed(texts, registry.info(driver).config_class, found)
+    found.update(values)
+    if not create:
+        found["create"] = False
+    try:
+        config = core.configure({**found, "driver": driver})
+    except core.ConfigError as error:
+        problems += [p for p in error.problems if p.key not in {q.key for q in problems}]
+    if problems:
+        raise core.ConfigError(problems)
+    return Target(config, _shown(target, texts, config))
+
+
+def _pairs(options: Iterable[str]) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for text in options:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            # It is not shown: it may be a secret.
+            raise click.UsageError("-o needs KEY=VALUE")
+        if key in pairs:
+            raise click.UsageError(f"-o {key} is given twice")
+        pairs[key] = value
+    return pairs
+
+
+def _typed(
+    texts: Mapping[str, str], config_class: "type[StoreConfig]", url: Mapping[str, Any]
+) -> "tuple[dict[str, object], list[Problem]]":
+    """Return the values by the types that the driver declares, and what is wrong."""
+    import attrs
+
+    from mooring.core import Problem
+    from mooring.core._structure import option_fields
+
+    attrs.resolve_types(config_class)
+    fields = option_fields(config_class)
+    values: dict[str, object] = {}
+    problems = []
+    for key, text in texts.items():
+        if key in url or key == "driver":
+            problems.append(Problem(key, "is given by TARGET already"))
+            continue
+        try:
+            values[key] = _value(text, fields[key].type) if key in fields else text
+        except ValueError as error:
+            problems.append(Problem(key, str(error)))
+    return values, problems
+
+
+def _value(text: str, declared: Any) -> object:
+    """Return *text* as an int, float or bool where that is declared.
+
+    Raises:
+        ValueError: It is none; the message says what to write.
+    """
+    kinds = [kind for kind in get_args(declared) if kind is not NoneType]
+    kind = kinds[0] if len(kinds) == 1 else declared
+    if kind is bool:
+        if text not in _BOOL:
+            raise ValueError(f"must be true or false, not {text!r}")
+        return _BOOL[text]
+    if kind is int:
+        if not re.fullmatch(r"[+-]?[0-9]{1,18}", text):
+            raise ValueError(f"must be a whole number, not {text!r}")
+        return int(text)
+    if kind is float:
+        if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", text):
+            raise ValueError(f"must be a number, not {text!r}")
+        return float(text)
+    return text
+
+
+def _shown(target: str, texts: Mapping[str, str], config: "StoreConfig") -> str:
+    from mooring.core import Secret
+    from mooring.core._structure import option_fields
+
+    fields = option_fields(type(config)).values()
+    if any(isinstance(getattr(config, field.name), Secret) for field in fields):
+        return "TARGET"
+    words = [target]
+    for key, value in texts.items():
+        words += ["-o", f"{key}={value}"]
+    return shlex.join(words)
+
+
+class Seconds(click.ParamType):
+    """A number of seconds above 0."""
+
+    name = "seconds"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return *value* as seconds, or fail as a usage error."""
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = 0.0
+        if not 0 < seconds < float("inf"):
+            self.fail(f"{value!r} is not a number of seconds above 0", param, ctx)
+        return seconds
