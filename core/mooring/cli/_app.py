@@ -16,7 +16,31 @@ _VERBS = {
 }
 
 
-class LazyGroup(click.Group):
+class VerbGroup(click.Group):
+    """A group that helps with a verb that is unknown or missing."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the verb that *args* begin with; an unknown one says what is near."""
+        name, verbs = args[0], self.list_commands(ctx)
+        if name not in verbs and not name.startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, verbs, n=1)
+            meant = f"; did you mean {near[0]!r}?" if near else ""
+            raise click.UsageError(f"there is no command {name!r}{meant}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse; without any argument, print the help and exit as a usage error."""
+        if not args:
+            click.echo(ctx.get_help(), err=True)
+            ctx.exit(2)
+        return super().parse_args(ctx, args)
+
+
+class LazyGroup(VerbGroup):
     """A group that imports a verb's module when the verb is invoked."""
 
     verbs: Mapping[str, tuple[str, str]] = _VERBS
@@ -42,26 +66,6 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(verb, text) for verb, (_, text) in self.verbs.items()])
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the verb that *args* begin with; an unknown one says what is near."""
-        name = args[0]
-        if name not in self.verbs and not name.startswith("-"):
-            from difflib import get_close_matches
-
-            near = get_close_matches(name, self.verbs, n=1)
-            meant = f"; did you mean {near[0]!r}?" if near else ""
-            raise click.UsageError(f"there is no command {name!r}{meant}", ctx)
-        return super().resolve_command(ctx, args)
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse; without any argument, print the help and exit as a usage error."""
-        if not args:
-            click.echo(ctx.get_help(), err=True)
-            ctx.exit(2)
-        return super().parse_args(ctx, args)
-
 
 @click.command(
     cls=LazyGroup,
@@ -83,7 +87,7 @@ def run(args: Sequence[str]) -> int:
     """Run the command and return its exit code; errors are told, not raised."""
     try:
         code: object = app.main(list(args), prog_name="mooring", standalone_mode=False)
-    except (Exception, KeyboardInterrupt) as error:
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - all are told
         from mooring.cli._errors import tell
 
         # Before the grammar has spoken there is no other way to know.

@@ -59,7 +59,7 @@ def _described(error: BaseException) -> tuple[str, str, str | None, int]:
     if isinstance(error, click.UsageError):
         path = error.ctx.command_path if error.ctx else "mooring"
         text = _sentence(error.format_message())
-        return "usage", text, f"{path} --help", USAGE
+        return "usage", text, f"see `{path} --help`", USAGE
     if isinstance(error, click.ClickException):
         return "failed", error.format_message(), None, error.exit_code
     if isinstance(error, (click.Abort, KeyboardInterrupt)):

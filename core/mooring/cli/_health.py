@@ -1,5 +1,6 @@
 """``mooring health``."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -8,7 +9,7 @@ from mooring.cli._output import json_option, milliseconds, say, say_json, table
 from mooring.cli._target import Seconds, resolve, target_arguments
 
 if TYPE_CHECKING:
-    from mooring.core import Health
+    from mooring.core import Check, Health
 
 
 @click.command()
@@ -51,8 +52,10 @@ def document(health: "Health") -> dict[str, object]:
     return {
         "status": health.status,
         "ms": milliseconds(health.latency),
-        "checks": [
-            {"name": c.name, "status": c.status, "detail": c.detail}
-            for c in health.checks
-        ],
+        "checks": documents(health.checks),
     }
+
+
+def documents(checks: "Sequence[Check]") -> list[dict[str, str]]:
+    """Return checks for JSON."""
+    return [{"name": c.name, "status": c.status, "detail": c.detail} for c in checks]

@@ -1,12 +1,13 @@
 """``mooring migrate``."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
 
+from mooring.cli._app import VerbGroup
 from mooring.cli._errors import DIVERGED, PENDING
 from mooring.cli._output import (
     json_option,
@@ -31,7 +32,7 @@ _lock_timeout = click.option(
 )
 
 
-@click.group()
+@click.group(cls=VerbGroup)
 def command() -> None:
     """Bring a store's schema up or down, or look at it."""
 
@@ -45,7 +46,10 @@ def command() -> None:
 def status(
     *, target: str | None, options: tuple[str, ...], check: bool, as_json: bool
 ) -> int:
-    """Show each migration of the store TARGET; nothing is changed."""
+    """Show each migration of TARGET.
+
+    No version is applied or undone, and a store that does not exist is an error.
+    """
     place = resolve(target, options, create=False)
     with _migrator(place) as (migrator, name):
         found = migrator.status()
@@ -86,7 +90,10 @@ def up(
     lock_timeout: float | None,
     as_json: bool,
 ) -> None:
-    """Apply what is pending on the store TARGET; it is made if there is none."""
+    """Apply what is pending on TARGET.
+
+    The store is made if there is none.
+    """
     place = resolve(target, options)
     with _migrator(place, quiet=as_json) as (migrator, name):
         if to is not None:
@@ -95,9 +102,7 @@ def up(
     if as_json:
         say_json(driver=place.config.driver, target=name, applied=_documents(steps))
         return
-    for line in table(_step_rows(steps, "applied")):
-        say(line)
-    say(f"{name}: {plural(len(steps), 'migration')} applied" if steps else _idle(name))
+    _tell(name, steps, "applied")
 
 
 @command.command()
@@ -117,7 +122,11 @@ def down(
     lock_timeout: float | None,
     as_json: bool,
 ) -> int:
-    """Undo the newest migrations of the store TARGET; the data in them is lost."""
+    """Undo the newest migrations of TARGET.
+
+    The data in what they made is lost. It asks first; without a terminal it needs
+    --yes.
+    """
     if to is not None and steps is not None:
         raise click.UsageError("--to and --steps exclude each other")
     place = resolve(target, options, create=False)
@@ -133,16 +142,12 @@ def down(
     if as_json:
         say_json(driver=place.config.driver, target=name, undone=_documents(undone))
         return 0
-    for line in table(_step_rows(undone, "undone")):
-        say(line)
-    say(f"{name}: {plural(len(undone), 'migration')} undone" if undone else _idle(name))
+    _tell(name, undone, "undone")
     return 0
 
 
 @contextmanager
-def _migrator(
-    place: Target, *, quiet: bool = True
-) -> Iterator[tuple["Migrator", str]]:
+def _migrator(place: Target, *, quiet: bool = True) -> Iterator[tuple["Migrator", str]]:
     """Open the store as it is, and give its migrator, with the store's name."""
     from mooring import core
     from mooring.migrate import Migrator
@@ -197,9 +202,7 @@ def _to_undo(
     return [one for one in applied if one.version > to]
 
 
-def _agreed(
-    name: str, wanted: "Sequence[MigrationStatus]", *, as_json: bool
-) -> bool:
+def _agreed(name: str, wanted: "Sequence[MigrationStatus]", *, as_json: bool) -> bool:
     """Say what will be lost, and ask; where nobody can be asked, fail."""
     if as_json or sys.stdin is None or not sys.stdin.isatty():
         raise click.UsageError(
@@ -213,7 +216,7 @@ def _agreed(
     return click.confirm("Go on?", err=True)
 
 
-def _require_known(version: int, known: "Sequence[int] | dict[int, object]") -> None:
+def _require_known(version: int, known: Collection[int]) -> None:
     if version not in known:
         listed = ", ".join(str(one) for one in known) or "none"
         raise click.UsageError(f"--to {version}: no such version; there are {listed}")
@@ -224,11 +227,14 @@ def short(name: str) -> str:
     return name.partition("_")[2].removesuffix(".sql") or name
 
 
-def _step_rows(steps: "Sequence[Step]", verb: str) -> list[tuple[str, ...]]:
-    return [
+def _tell(name: str, steps: "Sequence[Step]", verb: str) -> None:
+    for line in table(
         (str(step.version), short(step.name), verb, _in_ms(step.duration))
         for step in steps
-    ]
+    ):
+        say(line)
+    count = plural(len(steps), "migration")
+    say(f"{name}: {count} {verb}" if steps else f"{name}: nothing to do")
 
 
 def _documents(steps: "Sequence[Step]") -> list[dict[str, object]]:
@@ -240,7 +246,3 @@ def _documents(steps: "Sequence[Step]") -> list[dict[str, object]]:
 
 def _in_ms(seconds: float | None) -> str:
     return "" if seconds is None else f"{seconds * 1000:6.1f} ms"
-
-
-def _idle(name: str) -> str:
-    return f"{name}: nothing to do"

@@ -75,7 +75,9 @@ def resolve(
     try:
         config = core.configure({**found, "driver": driver})
     except core.ConfigError as error:
-        problems += [p for p in error.problems if p.key not in {q.key for q in problems}]
+        known = {problem.key for problem in problems}
+        problems += [problem for problem in error.problems if problem.key not in known]
+        raise core.ConfigError(problems, hint=error.hint) from None
     if problems:
         raise core.ConfigError(problems)
     return Target(config, _shown(target, texts, config))
@@ -154,7 +156,7 @@ def _shown(target: str, texts: Mapping[str, str], config: "StoreConfig") -> str:
     return shlex.join(words)
 
 
-class Seconds(click.ParamType):
+class Seconds(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
     """A number of seconds above 0."""
 
     name = "seconds"

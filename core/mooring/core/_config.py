@@ -11,6 +11,9 @@ from mooring.core.errors import ConfigError, Problem
 # The driver of a configuration that names none.
 DEFAULT_DRIVER = "postgres"
 
+# Seconds, 30 years. Waiting longer than the platform can raises OverflowError.
+_LONGEST = 1_000_000_000
+
 # What may stand in an option of a plain type. Exact types: a bool is no int here.
 PLAIN_TYPES: dict[Any, tuple[type, ...]] = {
     str: (str,),
@@ -45,12 +48,19 @@ class Rule:
 
     def __call__(
         self,
-        instance: object,  # noqa: ARG002 - the signature of an attrs validator
+        instance: object,
         attribute: "attrs.Attribute[Any]",
         value: Any,
     ) -> None:
         """Raise ConfigError unless *value* fits."""
-        problem = self.problem(attribute.type, value)
+        declared: Any = attribute.type
+        if isinstance(declared, str):
+            # Postponed annotations (PEP 563). The slow door has resolved them before.
+            attrs.resolve_types(type(instance))  # type: ignore[type-var]  # attrs
+            declared = attribute.type
+        problem = self.problem(declared, value)
+        if problem is None and attribute.metadata.get("unit") == "seconds":
+            problem = None if value <= _LONGEST else f"must be at most {_LONGEST}"
         if problem is not None:
             raise ConfigError([Problem(attribute.name, problem)])
 

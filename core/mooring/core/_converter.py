@@ -1,6 +1,6 @@
 """Reading rows into classes: the portable values, whatever the engine keeps them as."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
@@ -60,10 +60,8 @@ class RowConverter(Converter):
 
     def _field(self, cls: type, field: "attrs.Attribute[Any]", value: object) -> object:
         try:
-            if isinstance(value, str | bytes) and _is_json(field.type):
-                from json import loads
-
-                value = loads(value)
+            if _is_json(field.type):
+                value = _document(value, field.type)
             return self.structure(value, field.type)  # type: ignore[arg-type]  # any annotation
         except Exception as cause:
             kind = type(value).__name__
@@ -80,6 +78,29 @@ def _is_json(type_: Any) -> bool:
         inner = [arg for arg in get_args(type_) if arg is not type(None)]
         return all(_is_json(arg) for arg in inner)
     return (origin or type_) in _COLLECTIONS or attrs.has(origin or type_)
+
+
+def _document(value: object, type_: Any) -> object:
+    """Return what a column of JSON holds; cattrs would make a list of a dict's keys."""
+    if isinstance(value, str | bytes):
+        from json import loads
+
+        value = loads(value)
+    if value is not None and not isinstance(value, tuple(_shapes(type_))):
+        raise TypeError("not of that kind")
+    return value
+
+
+def _shapes(type_: Any) -> Iterator[type]:
+    """Yield the types that a field's JSON may be read from."""
+    origin = get_origin(type_)
+    if origin is Union or origin is UnionType:
+        for arg in get_args(type_):
+            yield from _shapes(arg)
+    elif (origin or type_) in (dict, Mapping) or attrs.has(origin or type_):
+        yield dict
+    elif type_ is not type(None):
+        yield from (list, tuple)
 
 
 def _to_datetime(value: Any, _: Any) -> datetime:

@@ -18,7 +18,17 @@ DriverState = Literal[
 
 
 class Capability(StrEnum):
-    """What a store can have beyond what every SQL store must have. A closed list."""
+    """What a store can have beyond what every SQL store must have. A closed list.
+
+    Attributes:
+        SAVEPOINTS: A part of a transaction can fail by itself.
+        CASCADING_FOREIGN_KEYS: ``ON DELETE CASCADE`` is obeyed.
+        TRANSACTIONAL_DDL: A migration that fails leaves nothing of its file.
+        CONCURRENT_SNAPSHOTS: Snapshots are read beside each other and beside a write.
+        MULTI_PROCESS: Several processes can have it open.
+        SERIALIZABLE: Transactions can be as if they ran one after the other.
+        DURABLE: What was committed survives a power cut.
+    """
 
     SAVEPOINTS = "savepoints"
     CASCADING_FOREIGN_KEYS = "cascading_foreign_keys"

@@ -3,24 +3,23 @@
 import threading
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
-
-import attrs
 
 from mooring.core._base import SqlStoreBase
 from mooring.core._config import DEFAULT_DRIVER, StoreConfig
 from mooring.core._driver import DriverEntry
 from mooring.core._registry import Registry
-from mooring.core._secret import Secret
+from mooring.core._secret import mask, secrets_in
 from mooring.core._structure import structure
 from mooring.core.errors import (
     ConfigError,
+    DriverError,
     DriverProtocolError,
     MooringError,
     OpenError,
     Problem,
-    UnknownDriverError,
 )
 
 if TYPE_CHECKING:
@@ -90,6 +89,11 @@ def configure(config: Config, *, registry: Registry | None = None) -> StoreConfi
     if not isinstance(given, str | None):
         raise ConfigError([Problem("driver", f"expected str, got {_kind(given)}")])
     name = (given or "").strip().lower()
+    if any(sign in name for sign in ":/@"):
+        raise ConfigError(
+            [Problem("driver", "not the name of a driver (value hidden)")],
+            hint="a URL is given by itself: core.open(url)",
+        )
     return _instance(registry, name or DEFAULT_DRIVER, options, assumed=not name)
 
 
@@ -157,8 +161,13 @@ def health_check(
         timeout = store.config.health_check_timeout
     started = monotonic()
     try:
-        health = opened.registry.call(
-            store.driver, "health_check", store=store, deep=deep, timeout=timeout
+        health = _ask(
+            opened.registry,
+            "health_check",
+            store.config,
+            store=store,
+            deep=deep,
+            timeout=timeout,
         )
     except MooringError as error:
         failed = Check(name="health_check", status="failed", detail=error.message)
@@ -205,60 +214,84 @@ def from_url(url: str, registry: Registry) -> tuple[str, dict[str, object]]:
             hint='write "NAME:...", or give a mapping with the key "driver"',
         )
     info = registry.info(name)
-    return info.name, info.config_class.options_from_url(url.strip())
+    try:
+        return info.name, info.config_class.options_from_url(url.strip())
+    except ConfigError as error:
+        told = [Problem(p.key, mask(p.message, _hidden(url))) for p in error.problems]
+        failure = ConfigError(told, hint=error.hint)
+    except Exception:  # noqa: BLE001 - a third party's; its text may hold the password
+        failure = ConfigError(["the URL cannot be read (value hidden)"])
+    # Outside the except block, so that what it says is not in its context.
+    raise failure
 
 
 def _instance(
     registry: Registry, name: str, options: Mapping[str, object], *, assumed: bool
 ) -> StoreConfig:
     """Return the instance; say so in its errors if the driver was only assumed."""
-    failure: UnknownDriverError | ConfigError
+    failure: DriverError | ConfigError
     try:
         info = registry.info(name)
         instance: StoreConfig = structure(options, info.config_class)
-    except (UnknownDriverError, ConfigError) as error:
+    except (DriverError, ConfigError) as error:
         if not assumed:
             raise
         failure = error
     else:
         return instance
-    if isinstance(failure, ConfigError):
-        usable = [
-            entry.name
-            for entry in registry.drivers()
-            if entry.state in ("available", "loaded")
-        ]
-        failure.hint = f"set driver: {' or '.join(usable)}"
+    from copy import copy
+
+    cause = failure.__cause__
+    failure = copy(failure)  # the registry keeps the other to tell it again
+    hint = "set driver"
+    entries = registry.drivers()
+    usable = [e.name for e in entries if e.state in ("available", "loaded")]
+    if usable:
+        hint += f": {' or '.join(usable)}"
+    if isinstance(failure, DriverError) and failure.hint:
+        hint += f"; or for {name}: {failure.hint}"
+    failure.hint = hint
     failure.message = f"driver is not set, so {name!r} is assumed; {failure.message}"
     # Outside the except block, so that nothing of the first attempt is its context.
-    raise failure
+    raise failure from cause
 
 
 # -- the store ----------------------------------------------------------------
 
 
 def _open_store(registry: Registry, name: str, config: StoreConfig) -> Any:
-    failure: MooringError
+    store = _ask(registry, "open_store", config, config=config)
+    if _is_store(store, name):
+        return store
+    with suppress(Exception):
+        store.close()
+    raise _broken_hook(name, "open_store", store, f"a Store of {name!r}")
+
+
+def _is_store(store: Any, name: str) -> bool:
     try:
-        store = registry.call(name, "open_store", config=config)
+        weakref.ref(store)
+        hash(store)
+    except TypeError:
+        return False
+    close = getattr(store, "close", None)
+    return callable(close) and getattr(store, "driver", None) == name
+
+
+def _ask(registry: Registry, hook: str, owner: StoreConfig, **arguments: object) -> Any:
+    """Call a hook of *owner*'s driver; what it raises is ours and shows no secret."""
+    name = owner.driver
+    try:
+        return registry.call(name, hook, **arguments)
     except Exception as error:
-        secrets = _secrets(config)
-        leaks = any(
-            secret in text for text in _texts_of(error) for secret in secrets if secret
-        )
+        secrets = list(secrets_in(owner))
+        leaks = any(mask(text, secrets) != text for text in _texts_of(error))
         if isinstance(error, MooringError) and not leaks:
             raise
-        text = str(error)
-        for secret in secrets:
-            text = text.replace(secret, "***") if secret else text
-        message = f"driver {name!r} could not open the store: {text}"
+        text = mask(str(error), secrets) or type(error).__name__
+        failure = OpenError(f"driver {name!r} failed in {hook}: {text}")
         if not leaks:
-            raise OpenError(message) from error
-        failure = OpenError(message)
-    else:
-        if not callable(getattr(store, "close", None)) or store.driver != name:
-            raise _broken_hook(name, "open_store", store, f"a Store of {name!r}")
-        return store
+            raise failure from error
     # Outside the except block: the error that shows a secret must not be its context.
     raise failure
 
@@ -317,7 +350,7 @@ def _driver_source(registry: Registry, config: StoreConfig) -> "Source | None":
     name = config.driver
     if not registry.implements(name, "migrations_dir"):
         return None
-    folder = registry.call(name, "migrations_dir", config=config)
+    folder = _ask(registry, "migrations_dir", config, config=config)
     if not callable(getattr(folder, "iterdir", None)):
         raise _broken_hook(name, "migrations_dir", folder, "a Folder")
     from mooring.migrate import Source
@@ -335,18 +368,27 @@ def _broken_hook(
     )
 
 
-def _secrets(config: StoreConfig) -> list[str]:
-    values = (getattr(config, field.name) for field in attrs.fields(type(config)))
-    return [value.reveal() for value in values if isinstance(value, Secret)]
+def _hidden(url: str) -> list[str]:
+    """Return what must not be shown of a URL that cannot be read."""
+    rest = url.partition(":")[2].strip()
+    userinfo = rest.rpartition("@")[0]
+    password = userinfo.lstrip("/").partition(":")[2]
+    return [rest, userinfo, password]
 
 
-def _texts_of(error: BaseException | None) -> Iterable[str]:
-    """Yield the texts of an error and of all that a traceback prints with it."""
+def _texts_of(error: BaseException) -> Iterable[str]:
+    """Yield the texts of an error and of all that hangs on it, groups and notes too."""
     seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield f"{error} {error.args!r}"
-        error = error.__cause__ or error.__context__
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        found = waiting.pop()
+        if found is None or id(found) in seen:
+            continue
+        seen.add(id(found))
+        yield f"{found} {found.args!r} {vars(found)!r}"
+        waiting += [found.__cause__, found.__context__]
+        if isinstance(found, BaseExceptionGroup):
+            waiting += found.exceptions
 
 
 def _kind(value: object) -> str:

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from os import getpid
 from threading import get_ident
 from time import monotonic
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from mooring.core.errors import (
     MooringError,
@@ -47,6 +47,13 @@ class PoolStats(NamedTuple):
 BusyErrorFactory = Callable[[float, PoolStats, list[str]], MooringError]
 
 
+class Borrower(Protocol):
+    """Has a connection for longer than one call."""
+
+    def orphan(self) -> None:
+        """Note that this is a forked child, which must not use the connection."""
+
+
 class Lease(Generic[C]):
     """A connection of the pool, and who has it. Times are monotonic seconds.
 
@@ -57,9 +64,19 @@ class Lease(Generic[C]):
         since: When it was lent or given back last.
         good_until: Until when it may be lent without a closer look.
         expires_at: When it is to be replaced.
+        borrower: Who is told in a forked child that the connection is the parent's;
+            set and unset by whoever borrows it for longer than a call.
     """
 
-    __slots__ = ("connection", "expires_at", "good_until", "lent", "since", "thread")
+    __slots__ = (
+        "borrower",
+        "connection",
+        "expires_at",
+        "good_until",
+        "lent",
+        "since",
+        "thread",
+    )
 
     def __init__(self, connection: C, now: float, expires_at: float) -> None:
         self.connection = connection
@@ -67,6 +84,7 @@ class Lease(Generic[C]):
         self.thread = get_ident()
         self.since = self.good_until = now
         self.expires_at = expires_at
+        self.borrower: Borrower | None = None
 
     def holder(self) -> str:
         """Return who has it and for how long: "thread worker-3 for 1.2 s"."""
@@ -195,7 +213,11 @@ class Pool(Generic[C]):
         """Look closer at a connection that was not used for a while."""
         if now >= lease.since + self._max_idle_time:
             return False
-        return self._check is None or self._check(lease.connection)
+        try:
+            return self._check is None or self._check(lease.connection)
+        except BaseException:  # Ctrl-C too: its place must not be lost
+            self._discard(lease)
+            raise
 
     def _settle(self, now: float) -> None:
         """Serve who waits, and close what is surplus, too old, or left after close."""
@@ -387,6 +409,9 @@ class Pool(Generic[C]):
         """In a forked child: refuse every use; return what must never be closed."""
         self._end = forked
         self._lock = threading.Lock()  # the parent may have held the old one
+        for lease in self._all:
+            if lease.borrower is not None:
+                lease.borrower.orphan()
         return self._all
 
 

@@ -51,8 +51,9 @@ class Registry:
     def __init__(
         self, *, allow: Iterable[str] | None = None, discover: bool = True
     ) -> None:
-        self._manager = pluggy.PluginManager(_hookspecs.PROJECT)
-        self._manager.add_hookspecs(_hookspecs)
+        # Replaced as a whole, never changed: a call that another thread began goes
+        # on with the plugins that it knew.
+        self._manager = _manager_of([])
         self._allow = _allowed(allow)
         self._discover = discover
         self._lock = threading.RLock()
@@ -92,20 +93,19 @@ class Registry:
             DriverProtocolError: It has an unknown hook, or one that is not
                 ``@hookimpl(wrapper=True)`` and would answer in a driver's place.
         """
-        key = f"observer:{name}"
         with self._lock:
-            self._add(plugin, key, name)
-            callers = self._manager.get_hookcallers(plugin) or []
+            manager = self._with(plugin, f"observer:{name}", name)
+            callers = manager.get_hookcallers(plugin) or []
             for impl in (i for c in callers for i in c.get_hookimpls()):
                 wraps = impl.wrapper or impl.hookwrapper
                 if impl.plugin is plugin and not wraps:
-                    self._manager.unregister(plugin)
                     raise DriverProtocolError(
                         f"observer {name!r} would answer in a driver's place",
                         driver=name,
                         hint=f"make its {impl.function.__name__} a wrapper:"
                         " @hookimpl(wrapper=True)",
                     )
+            self._manager = manager
 
     def drivers(self) -> list[DriverEntry]:
         """Return every driver by name, usable or not and why; nothing is imported."""
@@ -134,7 +134,8 @@ class Registry:
         with self._lock:
             plugin, _ = self._load(name)
             others = [p for p, _ in self._loaded.values() if p is not plugin]
-        return self._manager.subset_hook_caller(hook, others)(**arguments)
+            caller = self._manager.subset_hook_caller(hook, others)
+        return caller(**arguments)
 
     def implements(self, name: str, hook: str) -> bool:
         """Return whether the driver called *name* has that hook."""
@@ -190,6 +191,13 @@ class Registry:
     def _allows(self, name: str) -> bool:
         return self._allow is None or name in self._allow
 
+    def _knows(self, name: str) -> bool:
+        return (
+            name in self._explicit
+            or name in self._installed()
+            or name in self._installed(complete=True)
+        )
+
     # -- loading --------------------------------------------------------------
 
     def _load(self, name: str) -> tuple[object, DriverInfo]:
@@ -201,7 +209,7 @@ class Registry:
             raise type(failed)(
                 failed.message, driver=name, hint=failed.hint
             ) from failed.__cause__
-        if not self._allows(name):
+        if not self._allows(name) and self._knows(name):
             raise DriverDisabledError(
                 f"driver {name!r} is disabled in this process",
                 driver=name,
@@ -249,46 +257,43 @@ class Registry:
         for other, info in self._loaded.values():
             if other is plugin:  # an alias of a driver that is loaded already
                 return _verified(name, info)
-        self._add(plugin, f"driver:{name}", name)
-        try:
-            missing = [
-                hook
-                for hook in _hookspecs.REQUIRED_HOOKS
-                if not _has_hook(self._manager, plugin, hook)
-            ]
-            if missing:
-                raise DriverProtocolError(  # noqa: TRY301 - unregistered below
-                    f"driver {name!r} lacks the hook {missing[0]}",
+        manager = self._with(plugin, f"driver:{name}", name)
+        for hook in _hookspecs.REQUIRED_HOOKS:
+            if not _has_hook(manager, plugin, hook):
+                raise DriverProtocolError(
+                    f"driver {name!r} lacks the hook {hook}",
                     driver=name,
                     hint="mark the function with @core.hookimpl",
                 )
-            others = [p for p, _ in self._loaded.values()]
-            ask = self._manager.subset_hook_caller("driver_info", others)
-            try:
-                info = ask()
-            except Exception as cause:
-                raise DriverLoadError(
-                    f"driver {name!r} failed to describe itself: {_first_line(cause)}",
-                    driver=name,
-                ) from cause
-            return _verified(name, info)
-        except BaseException:
-            self._manager.unregister(plugin)
-            raise
-
-    def _add(self, plugin: object, key: str, name: str) -> None:
-        """Register with pluggy; a misspelt hook is refused, not ignored."""
+        others = [p for p, _ in self._loaded.values()]
         try:
-            self._manager.register(plugin, key)
-        except (ValueError, pluggy.PluginValidationError) as cause:
-            raise DriverProtocolError(
-                f"plugin {name!r} cannot be registered: {_first_line(cause)}",
+            info = manager.subset_hook_caller("driver_info", others)()
+        except (Exception, SystemExit) as cause:
+            raise DriverLoadError(
+                f"driver {name!r} failed to describe itself: {_first_line(cause)}",
                 driver=name,
             ) from cause
+        verified = _verified(name, info)
+        self._manager = manager
+        return verified
+
+    def _with(self, plugin: object, key: str, name: str) -> pluggy.PluginManager:
+        """Return a manager with *plugin* too; a misspelt hook is refused."""
+        manager = _manager_of(self._manager.list_name_plugin())
         try:
-            self._manager.check_pending()
+            hash(plugin)  # pluggy keeps plugins in sets, where it would fail later
+            manager.register(plugin, key)
+        except (TypeError, ValueError, pluggy.PluginValidationError) as cause:
+            raise DriverProtocolError(
+                f"plugin {name!r} cannot be registered: {_one_line(cause)}",
+                driver=name,
+                hint="give an attrs class that is a plugin eq=False"
+                if isinstance(cause, TypeError)
+                else None,
+            ) from cause
+        try:
+            manager.check_pending()
         except pluggy.PluginValidationError as cause:
-            self._manager.unregister(plugin)
             raise DriverProtocolError(
                 f"plugin {name!r} implements a hook that does not exist:"
                 f" {_first_line(cause)}",
@@ -296,6 +301,7 @@ class Registry:
                 hint="the hooks are driver_info, open_store, health_check,"
                 " migrations_dir",
             ) from cause
+        return manager
 
     # -- errors ---------------------------------------------------------------
 
@@ -337,6 +343,14 @@ def _verified(name: str, info: object) -> DriverInfo:
 
     if not isinstance(info, DriverInfo):
         raise wrong(f"driver_info returned {type(info).__name__}, not a DriverInfo")
+    for field, kind in (
+        ("name", str),
+        ("api", int),
+        ("aliases", tuple),
+        ("capabilities", frozenset),
+    ):
+        if not isinstance(getattr(info, field), kind):
+            raise wrong(f"its DriverInfo.{field} is not a {kind.__name__}")
     if info.api not in SUPPORTED_API:
         newest = max(SUPPORTED_API)
         side = "mooring" if info.api > newest else f"the driver {name!r}"
@@ -382,6 +396,18 @@ def _load_hint(cause: BaseException, distribution: str) -> str:
     if isinstance(cause, ModuleNotFoundError) and cause.name:
         return f"install the module {cause.name!r} that {distribution} needs"
     return f"reinstall {distribution}, or report this to its authors"
+
+
+def _manager_of(plugins: Iterable[tuple[str, object]]) -> pluggy.PluginManager:
+    manager = pluggy.PluginManager(_hookspecs.PROJECT)
+    manager.add_hookspecs(_hookspecs)
+    for name, plugin in plugins:
+        manager.register(plugin, name)
+    return manager
+
+
+def _one_line(error: BaseException) -> str:
+    return "; ".join(str(error).splitlines()) or type(error).__name__
 
 
 def _first_line(error: BaseException) -> str:

@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar
 
+from mooring.core._pool import forked
 from mooring.core._result import Columns, Result, Row
 from mooring.core._session import Session
 from mooring.core.errors import (
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from mooring.core._pool import Lease, Pool
 
 S = TypeVar("S", bound=Session)
-State = Literal["new", "open", "failed", "closed"]
+State = Literal["new", "open", "failed", "closed", "orphaned"]
 
 ISOLATIONS = (None, "serializable")
 
@@ -75,6 +76,7 @@ class Scope(Generic[S]):
         if scopes:
             refuse_nested(self._store)
         self._lease: Lease[S] = self._pool.acquire()
+        self._lease.borrower = self
         self._session: S = self._lease.connection
         try:
             self._begin()
@@ -106,6 +108,11 @@ class Scope(Generic[S]):
     ) -> None:
         if self._state == "closed":
             return
+        if self._state == "orphaned":
+            self._forget()
+            if kind is None:
+                self._refuse()
+            return
         fit = False
         try:
             self._end(failed=kind is not None)
@@ -124,6 +131,11 @@ class Scope(Generic[S]):
     def _end(self, *, failed: bool) -> None:
         raise NotImplementedError  # each kind of scope says how
 
+    def orphan(self) -> None:
+        """Leave the connection to the parent: this is a forked child."""
+        if self._state != "closed":
+            self._state = "orphaned"
+
     def _fail(self, error: BaseException) -> None:
         if self._state == "open":
             self._state = "failed"
@@ -132,6 +144,8 @@ class Scope(Generic[S]):
     def _refuse(self) -> None:
         if self._state == "failed" and self._failure is not None:
             raise aborted(self._failure) from self._failure
+        if self._state == "orphaned":
+            raise forked()
         raise StoreError(
             f"this {self.kind} is not open",
             hint=f"use it inside its with block: with store... as {self.kind}:",
@@ -143,6 +157,7 @@ class Scope(Generic[S]):
             open_scopes.set(tuple(s for s in scopes if s is not self))
 
     def _give_back(self, *, fit: bool) -> None:
+        self._lease.borrower = None
         self._pool.release(self._lease, discard=not fit)
 
 
@@ -208,8 +223,8 @@ class Transaction(Scope[S]):
 
     def leave_savepoint(self, depth: int, *, failed: bool) -> None:
         """End the savepoint at *depth*; `Savepoint` calls it."""
-        if self._state == "closed":
-            return  # its transaction is over, and said what there was to say
+        if self._state in ("closed", "orphaned"):
+            return  # its transaction is over, and says what there is to say
         if depth != self._depth:
             self._fail(StoreError("savepoints were left out of order"))
             return
@@ -266,7 +281,7 @@ class Snapshot(Scope[S]):
 
     def __init__(self, store: "SqlStoreBase[S]", pool: "Pool[S]") -> None:
         super().__init__(store, pool)
-        self._streams: list[Iterator[Row]] = []
+        self._streams: list[Iterator[Any]] = []
 
     def stream(
         self,
@@ -290,9 +305,9 @@ class Snapshot(Scope[S]):
         except BaseException as error:
             self._fail(error)
             raise
-        rows = self._rows(self._session.stream(statement, text, values, size))
-        self._streams.append(rows)
-        return rows
+        batches = self._session.stream(statement, text, values, size)
+        self._streams.append(batches)
+        return self._rows(batches)
 
     def _rows(self, batches: Iterator[tuple[Any, list[Any]]]) -> Iterator[Row]:
         try:
@@ -305,6 +320,9 @@ class Snapshot(Scope[S]):
                 columns = Columns(batch[0])
                 for values in batch[1]:
                     yield Row(values, columns)
+                    # Rows that end early and quietly would be taken for all.
+                    if self._state != "open":
+                        self._refuse()
         except GeneratorExit:
             raise
         except BaseException as error:
@@ -312,7 +330,7 @@ class Snapshot(Scope[S]):
             raise
         finally:
             close = getattr(batches, "close", None)
-            if close is not None:
+            if close is not None and self._state != "orphaned":
                 close()
 
     def _begin(self) -> None:
@@ -320,11 +338,11 @@ class Snapshot(Scope[S]):
 
     def _end(self, *, failed: bool) -> None:  # noqa: ARG002 - it ends the same way
         streams, self._streams = self._streams, []
-        for rows in streams:
+        for batches in streams:
             # Closing frees the engine's cursor; a thread that is in the middle of
             # one keeps it, and meets the closed scope at its next row.
-            if not getattr(rows, "gi_running", False):
-                rows.close()  # type: ignore[attr-defined]  # a generator
+            if not getattr(batches, "gi_running", False):
+                batches.close()  # type: ignore[attr-defined]  # a generator
         self._session.rollback()
 
 

@@ -1,12 +1,13 @@
 """From a mapping to a driver's configuration instance, strictly."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
 
 import attrs
 
 from mooring.core._config import PLAIN_TYPES, StoreConfig, suggest
-from mooring.core._secret import Secret
+from mooring.core._secret import Secret, mask, secrets_in
 from mooring.core.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def structure(options: Mapping[str, object], config_class: type[StoreConfig]) ->
     if all(type(key) is str for key in options) and _is_plain(options, config_class):
         try:
             return _call(config_class, options)
-        except ConfigError:
+        except Exception:  # noqa: BLE001, S110 - a third party's validator
             pass  # the slow door finds the other problems too
     result = _structure_fields(options, config_class)
     if isinstance(result, list):
@@ -66,26 +67,37 @@ def _structure_fields(
 ) -> StoreConfig | list[Problem]:
     """Return the instance, or all problems in the order of the options' fields."""
     fields = option_fields(config_class)
-    converter = _converter()
+    seen: list[str] = []
+    converter = _converter(seen)
     attrs.resolve_types(config_class)
     types = {key: field.type for key, field in option_fields(config_class).items()}
     problems: list[Problem] = []
     good: dict[str, object] = {}
     for key, field in fields.items():
         if key not in options:
+            if field.default is attrs.NOTHING:
+                problems.append(Problem(key, "is required"))
             continue
         found = _structure_one(converter, field, types[key], options[key])
         if isinstance(found, Problem):
             problems.append(found)
         else:
             good[key] = found[0]
-    problems += _unknown(options, fields)
-    instance, more = _construct(config_class, good)
-    failed = {problem.key for problem in problems}
-    problems += [problem for problem in more if problem.key not in failed]
-    if not problems and instance is not None:
+    seen += secrets_in(good)
+    unknown = _unknown(options, fields)
+    instance = None
+    if all(key in good or f.default is not attrs.NOTHING for key, f in fields.items()):
+        instance, more = _construct(config_class, good)
+        failed = {problem.key for problem in [*problems, *unknown]}
+        problems += [problem for problem in more if problem.key not in failed]
+    if instance is not None and not problems and not unknown:
         return instance
-    return problems
+    order = {key: number for number, key in enumerate(fields)}
+    problems.sort(key=lambda problem: order.get(problem.key, len(order)))
+    return [
+        Problem(key, mask(message, seen).partition("\n")[0])
+        for key, message in problems + unknown
+    ]
 
 
 def _structure_one(
@@ -94,7 +106,9 @@ def _structure_one(
     """Return the option's value in a 1-tuple, or what is wrong with it."""
     key = field.alias or field.name
     if field.type in _SECRET_TYPES or field.metadata.get("secret"):
-        if isinstance(value, str | Secret | None):
+        if type(value) is str:
+            return (Secret(value),)
+        if isinstance(value, Secret | None):
             return (value,)
         return Problem(key, f"expected str, got {type(value).__name__}")
     try:
@@ -122,7 +136,8 @@ def _reason(error: Exception, type_: Any) -> str:
         return "; ".join(dict.fromkeys(texts))
     # attrs validators carry (message, attribute, ...) in their arguments.
     text = str(error.args[0]) if error.args else type(error).__name__
-    return text.splitlines()[0] if text else f"is not a valid {type_!r}"
+    text = text or str(error)  # cattrs has errors that begin with an empty argument
+    return text or f"is not a valid {type_!r}"
 
 
 def _unknown(
@@ -146,13 +161,7 @@ def _construct(
     except ConfigError as error:
         return None, list(error.problems)
     except Exception as error:  # noqa: BLE001 - a third party's class
-        text = _reason(error, config_class)
-    for key, value in good.items():
-        field = option_fields(config_class)[key]
-        if field.metadata.get("secret") or field.type in _SECRET_TYPES:
-            raw = value.reveal() if isinstance(value, Secret) else str(value)
-            text = text.replace(raw, "***") if raw else text
-    return None, [Problem("", text)]
+        return None, [Problem("", _reason(error, config_class))]
 
 
 def _call(config_class: Any, options: Mapping[str, object]) -> StoreConfig:
@@ -164,13 +173,27 @@ class _WrongTypeError(Exception):
     """The value is of another type; its text never holds the value."""
 
 
-def _converter() -> "Converter":
-    """Return a strict converter: nothing is coerced from another type."""
+def _converter(seen: list[str]) -> "Converter":
+    """Return a strict converter: nothing is coerced from another type.
+
+    It adds each string that becomes a Secret to *seen*, so that it can be masked.
+    """
     from cattrs import Converter
 
     converter = Converter(forbid_extra_keys=True, detailed_validation=True)
     for type_ in (str, int, float, bool):
         converter.register_structure_hook(type_, _strict(PLAIN_TYPES[type_]))
+    text = _strict((str,))
+
+    def to_secret(value: object, type_: object) -> Secret:
+        if isinstance(value, Secret):
+            seen.append(value.reveal())
+            return value
+        seen.append(text(value, type_))
+        return Secret(seen[-1])
+
+    converter.register_structure_hook(Secret, to_secret)
+    converter.register_structure_hook_func(_is_plain_union, _strict_union)
     return converter
 
 
@@ -183,3 +206,18 @@ def _strict(allowed: tuple[type, ...]) -> Any:
         return value
 
     return hook
+
+
+def _is_plain_union(type_: object) -> bool:
+    """Return whether it is, for instance, ``int | str``; cattrs has ``int | None``."""
+    kinds = [kind for kind in get_args(type_) if kind is not NoneType]
+    union = get_origin(type_) in (Union, UnionType)
+    return union and len(kinds) > 1 and all(kind in PLAIN_TYPES for kind in kinds)
+
+
+def _strict_union(value: object, type_: object) -> object:
+    kinds = get_args(type_)
+    if type(value) not in kinds:
+        expected = " or ".join(kind.__name__ for kind in kinds)
+        raise _WrongTypeError(f"expected {expected}, got {type(value).__name__}")
+    return value

@@ -12,19 +12,23 @@ def unknown_driver(
     """Return the error: what was asked for, what there is, and what to install."""
     usable = [e.name for e in entries if e.state in ("available", "loaded")]
     broken = {e.name: e.reason for e in entries if e.name not in usable}
-    extra = _extra_for(name)
-    suggestion = _closest(name, usable)
-    text = f"unknown driver {name!r}"
-    if extra is not None:
+    extras = _extras()
+    known = [extra for extra in extras if extra not in (*usable, *broken)]
+    suggestion = _closest(name, [*usable, *known])
+    wanted = suggestion if suggestion in known else None
+    if name in known:
         text = f"driver {name!r} is known but not installed"
-    elif suggestion:
+        wanted, suggestion = name, None
+    else:
+        text = f"unknown driver {name!r}"
+    if suggestion:
         text += f"; did you mean {suggestion!r}?"
     text += f"; installed: {', '.join(usable) or 'none'}"
     if broken:
         reasons = ", ".join(f"{n} ({why})" for n, why in broken.items())
         text += f"; not usable: {reasons}"
-    if extra is not None:
-        hint = f"pip install '{extra}'"
+    if wanted is not None:
+        hint = f"pip install '{extras[wanted]}'"
     elif usable:
         hint = f"set driver to {' or '.join(usable)}, or install the one you need"
     else:
@@ -49,8 +53,8 @@ def _closest(name: str, names: Sequence[str]) -> str | None:
     return next(iter(get_close_matches(name.lower(), names, n=1)), None)
 
 
-def _extra_for(name: str) -> str | None:
-    """Return the extra of our own distribution that installs the driver *name*.
+def _extras() -> dict[str, str]:
+    """Return the drivers that extras of our own distribution install, with the extra.
 
     Read from the metadata, so that core names no engine; an extra counts only if it
     installs a distribution called like the driver. A stranger's package is never
@@ -59,13 +63,14 @@ def _extra_for(name: str) -> str | None:
     from importlib.metadata import PackageNotFoundError, requires
 
     own = "mooring"
+    found: dict[str, str] = {}
     try:
         requirements = requires(own) or []
     except PackageNotFoundError:
-        return None
+        return found
     for requirement in requirements:
         wanted, _, marker = requirement.partition(";")
         extra = marker.replace('"', "'").partition("extra == '")[2].partition("'")[0]
-        if extra == name and wanted.strip().startswith(f"{own}-{extra}"):
-            return f"{own}[{extra}]"
-    return None
+        if extra and wanted.strip().startswith(f"{own}-{extra}"):
+            found[extra] = f"{own}[{extra}]"
+    return found

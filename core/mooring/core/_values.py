@@ -29,7 +29,7 @@ class Json:
     def __eq__(self, other: object) -> bool:
         return self.value == other.value if isinstance(other, Json) else NotImplemented
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # its value may be unhashable
 
     def dumps(self) -> str:
         """Write the value as compact JSON text.
@@ -90,7 +90,7 @@ class In:
     def __eq__(self, other: object) -> bool:
         return self.values == other.values if isinstance(other, In) else NotImplemented
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # its value may be unhashable
 
 
 def adapt(
@@ -124,7 +124,14 @@ def adapt(
                     "datetime without a time zone",
                     "pass an aware one, such as datetime.now(timezone.utc)",
                 )
-            return adapters[datetime](value)
+            try:
+                return adapters[datetime](value)
+            except OverflowError:  # at either end of the calendar
+                raise _unfit(
+                    name,
+                    "datetime beyond the years 1 to 9999 in UTC",
+                    "pass None for a time without end, or one within those years",
+                ) from None
         case Json():
             return _json(name, value, adapters[Json])
     raise _unfit(name, type(value).__name__, _instead(value))

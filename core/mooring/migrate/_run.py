@@ -1,5 +1,6 @@
 """Running the statements of parsed migrations, and saying what state an error left."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -114,11 +115,17 @@ class Run:
         migration = file.migration
         statements = migration.up if direction == "up" else migration.down
         for number, statement in enumerate(statements, 1):
+            failure = None
             try:
                 unit.execute(statement.sql)
             except StoreError as cause:
                 state = kept or _partly(number, len(statements), migration.version)
-                raise _failed(file, statement, cause, state) from cause
+                failure = _failed(file, statement, cause, state)
+                if not _shows_value(file, statement, cause):
+                    raise failure from cause
+            if failure is not None:
+                # Outside the except block: what shows a value must not be its context.
+                raise failure
         seconds = perf_counter() - started
         try:
             if direction == "up":
@@ -177,18 +184,35 @@ def _failed(
         line += before.count("\n")
         column = offset - (before.rfind("\n") + 1) + 1
     lines: Sequence[str] = file.text.splitlines()
-    height = statement.sql.count("\n") + 1
-    quoted = "\n".join(lines[statement.line - 1 : statement.line - 1 + height])
     shown = lines[line - 1].strip() if line <= len(lines) else ""
+    reason = cause.message
+    if _shows_value(file, statement, cause):
+        reason = "the engine refused it; its words are hidden, they show a value"
     name = file.migration.name
     where = f"{name}:{line}" if column is None else f"{name}:{line}:{column}"
     return MigrationFailedError(
-        f"{where}: {cause.message}\n  {shown}\n{state}",
+        f"{where}: {reason}\n  {shown}\n{state}",
         file=name,
         version=file.migration.version,
         line=line,
         column=column,
-        statement=quoted,
+        statement=_as_written(file, statement),
         state=state,
         hint=cause.hint or "correct the file and run again",
     )
+
+
+def _as_written(file: ReadFile, statement: Statement) -> str:
+    """Return the lines of the file that hold the statement."""
+    height = statement.sql.count("\n") + 1
+    first = statement.line - 1
+    return "\n".join(file.text.splitlines()[first : first + height])
+
+
+def _shows_value(file: ReadFile, statement: Statement, cause: MooringError) -> bool:
+    """Return whether the message quotes what ENVSUB put into the statement."""
+    written = _as_written(file, statement)
+    if statement.sql in written:
+        return False  # nothing was put in
+    words = re.findall(r"\w+", cause.message)
+    return any(word in statement.sql and word not in written for word in words)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import attrs
 from mooring.core import ConfigError, Problem, StoreConfig, option
 
-from mooring_sqlite._path import path_problem
+from mooring_sqlite._path import path_problem, unquoted
 
 
 @attrs.frozen(kw_only=True)
@@ -48,8 +48,6 @@ class SqliteConfig(StoreConfig):
         ``sqlite:app.db`` is relative, ``sqlite:/var/lib/app.db`` absolute, and
         ``sqlite::memory:`` private to the store.
         """
-        from urllib.parse import unquote
-
         _, _, rest = url.partition(":")
         if rest.startswith("//"):
             # "sqlite:///app.db" is a relative path to some programs, to others not.
@@ -65,4 +63,9 @@ class SqliteConfig(StoreConfig):
                 hint="write %3F and %23 for those characters in a path; give options in"
                 ' a mapping: {"driver": "sqlite", "path": ...}',
             )
-        return {"path": unquote(path, errors="strict")}
+        try:
+            return {"path": unquoted(path)}
+        except ValueError:
+            problem = Problem("path", "has broken percent-escapes; write %25 for %")
+        # Outside the except block: a text that is refused is in no context.
+        raise ConfigError([problem])

@@ -5,6 +5,7 @@ The PRAGMAs are those of sqlite.org/pragma.html. ``foreign_keys``, ``synchronous
 """
 
 import sqlite3
+from collections.abc import Iterable
 from functools import lru_cache
 from time import monotonic, sleep
 from typing import Final
@@ -85,7 +86,7 @@ def connect(
 
 
 def read_settings(
-    connection: sqlite3.Connection, names: "dict[str, Setting]"
+    connection: sqlite3.Connection, names: Iterable[str]
 ) -> dict[str, Setting]:
     """Return the present values of the PRAGMAs *names*."""
     return {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names}

@@ -105,5 +105,8 @@ def _open_once(path: str) -> tuple[int, threading.Lock]:
                     hint=f"let user id {os.geteuid()} write the folder, or migrate as"
                     " a user who can",
                 ) from cause
+            found = os.fstat(file)
+            if found.st_mode & 0o600 != 0o600 and found.st_uid == os.geteuid():
+                os.fchmod(file, 0o600)  # new, and a umask took what it needs
             _files[key] = (file, threading.Lock())
         return _files[key]

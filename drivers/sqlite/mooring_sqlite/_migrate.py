@@ -16,6 +16,7 @@ from mooring.core import (
     StoreError,
 )
 
+from mooring_sqlite._connect import read_settings
 from mooring_sqlite._errors import translate_error
 from mooring_sqlite._lock import MigrationLock
 from mooring_sqlite._session import SqliteSession
@@ -38,6 +39,19 @@ _SEMICOLON: Final = re.compile(
 )
 _COMMENTS: Final = r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*"
 _FIRST_WORD: Final = re.compile(rf"{_COMMENTS}([A-Za-z]*)", re.DOTALL)
+# What a migration may set, beside the driver's own settings, and later statements
+# would notice.
+_LASTING: Final = (
+    "cache_size",
+    "defer_foreign_keys",
+    "ignore_check_constraints",
+    "legacy_alter_table",
+    "locking_mode",
+    "recursive_triggers",
+    "reverse_unordered_selects",
+    "temp_store",
+    "writable_schema",
+)
 _TRANSACTION_WORDS: Final = frozenset(("BEGIN", "COMMIT", "END", "ROLLBACK"))
 
 
@@ -54,6 +68,7 @@ class SqliteMigrationSession:
         self._writers = writers
         self._table = table
         self._timeout = timeout
+        self._in_memory = store.location.in_memory
         # A private in-memory database has no other process, and its turn is a lock.
         self._lock: AbstractContextManager[object] = (
             nullcontext()
@@ -72,6 +87,7 @@ class SqliteMigrationSession:
             self._lock.__exit__(None, None, None)
             raise
         self._session = self._lease.connection
+        self._session.settings |= read_settings(self._session.connection, _LASTING)
         self._session.unlimited()
         return self
 
@@ -79,11 +95,19 @@ class SqliteMigrationSession:
         """Give the connection back as it was, and free the lock."""
         try:
             fit = self._session.reset() and self._session.restore_settings()
+            fit = fit and (self._in_memory or self._has_one_database())
             if fit:
                 self._session.limited()
             self._writers.release(self._lease, discard=not fit)
         finally:
             self._lock.__exit__(None, None, None)
+
+    def _has_one_database(self) -> bool:
+        """Return False if temporary tables, which hide others, or files stay on."""
+        try:
+            return len(self._session.query("PRAGMA database_list")) == 1
+        except StoreError:
+            return False
 
     def versions(self) -> Sequence[AppliedRow]:
         """Return what is applied. A missing version table is made by the first unit."""

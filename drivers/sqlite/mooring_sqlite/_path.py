@@ -5,16 +5,20 @@ the locks that SQLite holds on it in this process (sqlite.org/howtocorrupt.html,
 """
 
 import os
+import re
 import stat
 from errno import EEXIST
 from typing import NamedTuple
 
-from mooring.core import OpenError
+from mooring.core import CorruptStoreError, OpenError
 
 MEMORY = ":memory:"
 
 # Parameters of a file: URI that mean something here, and the values that do.
 _URI_PARAMETERS = {"mode": ("rw", "rwc"), "cache": ("private",)}
+
+# What most file systems allow, less the longest name beside it: -mooring.lock.
+_LONGEST_NAME = 255 - 13
 
 
 class Location(NamedTuple):
@@ -50,6 +54,10 @@ def path_problem(path: str) -> str | None:
         return 'sqlite driver requires path: a file, or ":memory:"'
     if "\0" in path or "\n" in path or "\r" in path:
         return "must not hold a NUL or a line break"
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        return "holds a character that no file name can have"
     if path.startswith("file:"):
         return _uri_problem(path)
     if path.startswith("~"):
@@ -57,6 +65,19 @@ def path_problem(path: str) -> str | None:
     if path.endswith("/") or os.path.basename(path) in (".", ".."):
         return "names a directory; add the name of the database file"
     return None
+
+
+def unquoted(text: str) -> str:
+    """Return *text* with its percent-escapes decoded.
+
+    Raises:
+        ValueError: One is not % and two hexadecimal digits, or they are not UTF-8.
+    """
+    from urllib.parse import unquote
+
+    if re.search("%(?![0-9A-Fa-f]{2})", text):
+        raise ValueError("a % without two hexadecimal digits")
+    return unquote(text, errors="strict")
 
 
 def locate(path: str, *, create: bool = True) -> Location:
@@ -92,6 +113,7 @@ def prepare_file(location: Location) -> bool:
 
     Raises:
         OpenError: It is no file, may not be read and written, or cannot be made.
+        CorruptStoreError: It is one byte long.
     """
     path = location.path
     try:
@@ -100,7 +122,7 @@ def prepare_file(location: Location) -> bool:
         if location.must_exist:
             raise OpenError(
                 f"{path} does not exist",
-                hint="correct the path; `mooring migrate up` makes a new database, and so"
+                hint="correct the path; `mooring migrate up` makes a new database, as"
                 " does opening it without create=False and mode=rw",
             ) from None
         return _create(path)
@@ -111,15 +133,32 @@ def prepare_file(location: Location) -> bool:
             f"{path} is a directory", hint="add the name of the database file"
         )
     if not stat.S_ISREG(found.st_mode):
-        raise OpenError(f"{path} is not a regular file")
+        raise OpenError(
+            f"{path} is not a regular file", hint="name a file, or a path for a new one"
+        )
+    if found.st_size == 1:
+        # SQLite takes a single byte for an empty file, and would write over it.
+        raise CorruptStoreError(
+            f"{path} is not a database; it was not changed",
+            hint="remove the file, or name another path",
+        )
     _require_access(path, found)
     return False
 
 
 def _create(path: str) -> bool:
+    if len(os.fsencode(os.path.basename(path))) > _LONGEST_NAME:
+        raise OpenError(
+            f"the file name of {path} is longer than {_LONGEST_NAME} bytes",
+            hint="shorten it: the names of the files beside it are longer",
+        )
     try:
         _make_folder(os.path.dirname(path))
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+        try:
+            os.fchmod(file, 0o600)  # whatever the umask
+        finally:
+            os.close(file)
     except OSError as cause:
         if cause.errno == EEXIST and os.path.isfile(path):
             return False  # somebody else was faster
@@ -132,6 +171,7 @@ def _make_folder(path: str) -> None:
         _make_folder(os.path.dirname(path))
         try:
             os.mkdir(path, 0o700)
+            os.chmod(path, 0o700)  # whatever the umask
         except FileExistsError:
             if not os.path.isdir(path):
                 raise
@@ -177,8 +217,15 @@ def _name(uid: int) -> str:
 def _uri_problem(uri: str) -> str | None:
     try:
         path, parameters = _split_uri(uri)
-    except UnicodeDecodeError:
-        return "the file: URI has broken percent-escapes"
+    except ValueError:
+        return "the file: URI has broken percent-escapes; write %25 for %"
+    authority = uri.removeprefix("file:").partition("?")[0].partition("#")[0]
+    if authority.startswith("//"):
+        host = authority[2:].partition("/")[0]
+        if host not in ("", "localhost"):
+            return (
+                f"the file: URI names the host {host!r}; a path has no '//' before it"
+            )
     for key, value in parameters:
         allowed = _URI_PARAMETERS.get(key)
         if allowed is None:
@@ -197,13 +244,12 @@ def _uri_problem(uri: str) -> str | None:
 
 def _split_uri(uri: str) -> tuple[str, list[tuple[str, str]]]:
     """Return the path, percent-escapes decoded, and the parameters of a file: URI."""
-    from urllib.parse import parse_qsl, unquote
+    from urllib.parse import parse_qsl
 
     rest = uri.removeprefix("file:").partition("#")[0]
     path, _, query = rest.partition("?")
     if path.startswith("//"):
         authority, slash, tail = path[2:].partition("/")
-        # As SQLite does: an authority other than localhost is an error; ours is that
-        # such a path does not exist.
+        # Another one is refused before, as SQLite does.
         path = slash + tail if authority in ("", "localhost") else path
-    return unquote(path, errors="strict"), parse_qsl(query, keep_blank_values=True)
+    return unquoted(path), parse_qsl(query, keep_blank_values=True)

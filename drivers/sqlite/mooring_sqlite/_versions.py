@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from mooring.core import AppliedRow, StoreError
+from mooring.core import AppliedRow, StatementError, StoreError
 
 from mooring_sqlite._session import SqliteSession
 
@@ -62,10 +62,17 @@ def read_versions(session: SqliteSession, table: str) -> list[AppliedRow] | None
         if SIDE_TABLE in present
         else "LEFT JOIN (SELECT NULL AS digest, NULL AS seconds) AS s ON 0"
     )
-    rows = session.query(
-        f"SELECT v.version_id, v.tstamp, s.digest, s.seconds FROM {table} AS v {side}"
-        " WHERE v.version_id > 0 ORDER BY v.version_id, v.id"
-    )
+    try:
+        rows = session.query(
+            "SELECT v.version_id, v.tstamp, s.digest, s.seconds"
+            f" FROM {table} AS v {side}"
+            " WHERE v.version_id > 0 ORDER BY v.version_id, v.id"
+        )
+    except StatementError as cause:
+        raise StoreError(
+            f"{table} is not a table of applied migrations: {cause.message}",
+            hint="rename it, or give the migrations another version table",
+        ) from cause
     newest = {version: rest for version, *rest in rows}
     return [
         AppliedRow(version, _iso(tstamp), digest, seconds)
