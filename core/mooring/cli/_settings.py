@@ -17,8 +17,7 @@ def describe(
         given: The keys that *source* set; the others have their defaults.
         source: Who set them, in words.
     """
-    from mooring.core import Secret
-    from mooring.core._structure import option_fields
+    from mooring.core import Secret, option_fields
 
     settings = [{"key": "driver", "value": config.driver, "unit": "", "source": source}]
     for key, field in option_fields(type(config)).items():

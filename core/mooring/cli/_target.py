@@ -63,10 +63,9 @@ def resolve(
             click.get_current_context(silent=True),
         )
     from mooring import core
-    from mooring.core._open import from_url
 
     registry = core.default_registry()
-    driver, found = from_url(target, registry)
+    driver, found = core.parse_url(target)
     texts = _pairs(options)
     values, problems = _typed(texts, registry.info(driver).config_class, found)
     found.update(values)
@@ -102,8 +101,7 @@ def _typed(
     """Return the values by the types that the driver declares, and what is wrong."""
     import attrs
 
-    from mooring.core import Problem
-    from mooring.core._structure import option_fields
+    from mooring.core import Problem, option_fields
 
     attrs.resolve_types(config_class)
     fields = option_fields(config_class)
@@ -144,8 +142,7 @@ def _value(text: str, declared: Any) -> object:
 
 
 def _shown(target: str, texts: Mapping[str, str], config: "StoreConfig") -> str:
-    from mooring.core import Secret
-    from mooring.core._structure import option_fields
+    from mooring.core import Secret, option_fields
 
     fields = option_fields(type(config)).values()
     if any(isinstance(getattr(config, field.name), Secret) for field in fields):

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mooring.core._base import SqlStoreBase
+    from mooring.core._checkup import health_check
     from mooring.core._config import DEFAULT_DRIVER, StoreConfig, option
+    from mooring.core._configure import configure, parse_url
     from mooring.core._converter import RowConverter
     from mooring.core._dialect import Dialect
-    from mooring.core._driver import API_VERSION, Capability, DriverEntry, DriverInfo
+    from mooring.core._driver import API_VERSION, Capability, DriverInfo
+    from mooring.core._entry import DriverEntry
     from mooring.core._folder import DiskFolder, File, Folder, package_folder
     from mooring.core._health import Check, Health
     from mooring.core._hookspecs import hookimpl
@@ -23,15 +26,11 @@ if TYPE_CHECKING:
         MigrationUnit,
     )
     from mooring.core._open import (
-        configure,
-        default_registry,
         driver_migrations,
-        drivers,
-        health_check,
         open,  # noqa: A004 - core.open is the name that the design gives it
     )
     from mooring.core._pool import Lease, Pool, PoolStats
-    from mooring.core._registry import Registry
+    from mooring.core._registry import Registry, default_registry, drivers
     from mooring.core._result import Result, Row
     from mooring.core._secret import Secret
     from mooring.core._session import Session
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
         Store,
         Transaction,
     )
+    from mooring.core._structure import option_fields
     from mooring.core._values import In, Json
     from mooring.core.errors import (
         CheckViolation,
@@ -92,10 +92,13 @@ if TYPE_CHECKING:
 
 _HOME = {
     "_base": ("SqlStoreBase",),
+    "_checkup": ("health_check",),
     "_config": ("DEFAULT_DRIVER", "StoreConfig", "option"),
+    "_configure": ("configure", "parse_url"),
     "_converter": ("RowConverter",),
     "_dialect": ("Dialect",),
-    "_driver": ("API_VERSION", "Capability", "DriverEntry", "DriverInfo"),
+    "_driver": ("API_VERSION", "Capability", "DriverInfo"),
+    "_entry": ("DriverEntry",),
     "_folder": ("DiskFolder", "File", "Folder", "package_folder"),
     "_health": ("Check", "Health"),
     "_hookspecs": ("hookimpl",),
@@ -105,21 +108,15 @@ _HOME = {
         "MigrationSession",
         "MigrationUnit",
     ),
-    "_open": (
-        "configure",
-        "default_registry",
-        "driver_migrations",
-        "drivers",
-        "health_check",
-        "open",
-    ),
+    "_open": ("driver_migrations", "open"),
     "_pool": ("Lease", "Pool", "PoolStats"),
-    "_registry": ("Registry",),
+    "_registry": ("Registry", "default_registry", "drivers"),
     "_result": ("Result", "Row"),
     "_secret": ("Secret",),
     "_session": ("Session",),
     "_statement": ("Statement", "translate"),
     "_store": ("Connection", "Snapshot", "SqlStore", "Store", "Transaction"),
+    "_structure": ("option_fields",),
     "_values": ("In", "Json"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -210,7 +207,9 @@ __all__ = [
     "hookimpl",
     "open",
     "option",
+    "option_fields",
     "package_folder",
+    "parse_url",
     "translate",
 ]
 

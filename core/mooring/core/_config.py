@@ -79,10 +79,10 @@ class Rule:
     def range(self) -> str:
         """Return the allowed range in words, "" where there is none."""
         if self.minimum is not None and self.maximum is not None:
-            return f"between {self.minimum:g} and {self.maximum:g}"
+            return f"between {self.minimum:.10g} and {self.maximum:.10g}"
         if self.minimum is not None:
-            return f">= {self.minimum:g}"
-        return f"> {self.above:g}" if self.above is not None else ""
+            return f">= {self.minimum:.10g}"
+        return f"> {self.above:.10g}" if self.above is not None else ""
 
     def _out_of_range(self, value: Any) -> bool:
         if self.minimum is not None and not value >= self.minimum:

@@ -1,6 +1,6 @@
 """Reading rows into classes: the portable values, whatever the engine keeps them as."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
@@ -33,6 +33,7 @@ class RowConverter(Converter):
             (str, _to_str),
         ):
             self.register_structure_hook(type_, hook)
+        self.register_structure_hook_factory(_is_sequence, self._sequence_hook)
 
     def read(self, row: Mapping[str, object], cls: type[Any]) -> Any:
         """Return *row* as an instance of *cls*.
@@ -57,6 +58,20 @@ class RowConverter(Converter):
                     f" the row has {', '.join(row)}"
                 )
         return cls(**values)
+
+    def _sequence_hook(self, type_: Any) -> Callable[[Any, Any], object]:
+        """Return the hook for a list, tuple or set: cattrs would take any iterable."""
+        make, args = get_origin(type_) or type_, get_args(type_)
+        same = make is not tuple or args[1:] in ((), (Ellipsis,))
+
+        def hook(value: Any, _: object) -> object:
+            if not isinstance(value, list | tuple):
+                raise TypeError("not a list")
+            types = (args[0] if args else Any,) * len(value) if same else args
+            pairs = zip(value, types, strict=True)
+            return make(self.structure(item, inner) for item, inner in pairs)
+
+        return hook
 
     def _field(self, cls: type, field: "attrs.Attribute[Any]", value: object) -> object:
         try:
@@ -101,6 +116,10 @@ def _shapes(type_: Any) -> Iterator[type]:
         yield dict
     elif type_ is not type(None):
         yield from (list, tuple)
+
+
+def _is_sequence(type_: Any) -> bool:
+    return (get_origin(type_) or type_) in (list, tuple, set, frozenset)
 
 
 def _to_datetime(value: Any, _: Any) -> datetime:

@@ -46,7 +46,7 @@ _ROUTINES = (["TRIGGER"], ["FUNCTION"], ["PROCEDURE"])
 _EXPLAINED = frozenset({"CREATE", "SELECT", "WITH"})
 
 
-@attrs.frozen(kw_only=True, eq=False)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class Dialect:
     """Describe an engine's SQL to the translator; a driver makes one and keeps it.
 

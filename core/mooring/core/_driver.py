@@ -1,7 +1,6 @@
-"""What a driver says about itself, and what is known of it without asking."""
+"""What a driver says about itself."""
 
 from enum import StrEnum
-from typing import Literal
 
 import attrs
 
@@ -11,10 +10,6 @@ from mooring.core._config import StoreConfig
 # plugins take the arguments they name.
 API_VERSION = 1
 SUPPORTED_API = frozenset({1})
-
-DriverState = Literal[
-    "available", "loaded", "disabled", "conflict", "broken", "incompatible"
-]
 
 
 class Capability(StrEnum):
@@ -57,27 +52,3 @@ class DriverInfo:
     capabilities: frozenset[Capability] = frozenset()
     aliases: tuple[str, ...] = ()
     api: int = API_VERSION
-
-
-@attrs.frozen(kw_only=True)
-class DriverEntry:
-    """A registered driver as seen from outside; nothing was imported to make it.
-
-    Attributes:
-        name: Its entry point's name.
-        distribution: Name of the distribution that brings it; "" if the program
-            registered it itself. Several names, joined by ", ", in a conflict.
-        version: That distribution's version.
-        target: The entry point's value, such as ``"package.module"``.
-        state: ``available`` (not tried yet), ``loaded``, ``disabled`` (by the
-            allow-list), ``conflict`` (two distributions claim the name), ``broken``
-            (loading failed) or ``incompatible`` (other API version).
-        reason: Why it cannot be used, "" if it can.
-    """
-
-    name: str
-    distribution: str
-    version: str
-    target: str
-    state: DriverState
-    reason: str = ""

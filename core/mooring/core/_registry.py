@@ -1,11 +1,10 @@
 """The registry: finds drivers, loads the one that is named, and calls it."""
 
 import os
-import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import pluggy
@@ -15,9 +14,7 @@ from mooring.core._config import StoreConfig
 from mooring.core._driver import (
     SUPPORTED_API,
     Capability,
-    DriverEntry,
     DriverInfo,
-    DriverState,
 )
 from mooring.core.errors import (
     DriverConflictError,
@@ -29,11 +26,12 @@ from mooring.core.errors import (
     UnknownDriverError,
 )
 
+if TYPE_CHECKING:
+    from mooring.core._entry import DriverEntry, DriverState
+
 GROUP = "mooring.drivers"
 # Names separated by commas; set but empty: none. The same as Registry(allow=...).
 ALLOW_VARIABLE = "MOORING_DRIVERS"
-
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 class Registry:
@@ -75,7 +73,7 @@ class Registry:
             DriverConflictError: The name is taken.
             DriverProtocolError: The name is not ``[a-z][a-z0-9_]*``.
         """
-        if not _NAME.fullmatch(name):
+        if not _is_name(name):
             raise DriverProtocolError(
                 f"driver name {name!r} is not allowed",
                 driver=name,
@@ -107,7 +105,7 @@ class Registry:
                     )
             self._manager = manager
 
-    def drivers(self) -> list[DriverEntry]:
+    def drivers(self) -> "list[DriverEntry]":
         """Return every driver by name, usable or not and why; nothing is imported."""
         with self._lock:
             found = self._installed(complete=True)
@@ -163,7 +161,11 @@ class Registry:
             self._found = found
         return self._found
 
-    def _entry(self, name: str, found: Sequence[_discovery.EntryPoint]) -> DriverEntry:
+    def _entry(
+        self, name: str, found: Sequence[_discovery.EntryPoint]
+    ) -> "DriverEntry":
+        from mooring.core._entry import DriverEntry
+
         state: DriverState = "available"
         reason = ""
         if name in self._loaded:
@@ -173,7 +175,7 @@ class Registry:
             incompatible = isinstance(error, IncompatibleDriverError)
             state = "incompatible" if incompatible else "broken"
             reason = _first_line(error.__cause__ or error)
-        elif not _NAME.fullmatch(name):
+        elif not _is_name(name):
             state, reason = "broken", "its name is not [a-z][a-z0-9_]*"
         elif len(found) > 1:
             state, reason = "conflict", "two distributions claim this name"
@@ -230,7 +232,7 @@ class Registry:
         entries = self._installed().get(name) or self._installed(complete=True).get(
             name
         )
-        if not entries or not _NAME.fullmatch(name):
+        if not entries or not _is_name(name):
             raise self._unknown(name)
         if len(entries) > 1:
             raise self._conflict(name)
@@ -326,6 +328,24 @@ class Registry:
         return unknown_driver(name, self.drivers(), group=GROUP)
 
 
+_default_lock = threading.Lock()
+_default: Registry | None = None
+
+
+def default_registry() -> Registry:
+    """Return the registry that is used where none is given; one per process."""
+    global _default
+    with _default_lock:
+        if _default is None:
+            _default = Registry()
+        return _default
+
+
+def drivers() -> "list[DriverEntry]":
+    """Return every driver, usable or not and why; nothing is imported."""
+    return default_registry().drivers()
+
+
 def _allowed(allow: Iterable[str] | None) -> frozenset[str] | None:
     if allow is not None:
         return frozenset(allow)
@@ -333,6 +353,12 @@ def _allowed(allow: Iterable[str] | None) -> frozenset[str] | None:
     if value is None:
         return None
     return frozenset(filter(None, (name.strip() for name in value.split(","))))
+
+
+def _is_name(name: str) -> bool:
+    """Return whether *name* is ``[a-z][a-z0-9_]*``; spares compiling that."""
+    plain = name.replace("_", "a")
+    return name[:1].isalpha() and plain.isascii() and plain.isalnum() and name.islower()
 
 
 def _verified(name: str, info: object) -> DriverInfo:

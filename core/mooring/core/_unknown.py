@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from mooring.core._driver import DriverEntry
+from mooring.core._entry import DriverEntry
 from mooring.core.errors import UnknownDriverError
 
 

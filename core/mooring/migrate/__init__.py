@@ -7,15 +7,19 @@ if TYPE_CHECKING:
     from mooring.migrate._migration import Migration, Statement
     from mooring.migrate._migrator import Migrator
     from mooring.migrate._parse import parse
-    from mooring.migrate._reports import Event, MigrationStatus, Step
+    from mooring.migrate._progress import Event
     from mooring.migrate._source import Source
+    from mooring.migrate._status import MigrationStatus
+    from mooring.migrate._step import Step
 
 _HOME = {
     "_migration": ("Migration", "Statement"),
     "_migrator": ("Migrator",),
     "_parse": ("parse",),
-    "_reports": ("Event", "MigrationStatus", "Step"),
+    "_progress": ("Event",),
     "_source": ("Source",),
+    "_status": ("MigrationStatus",),
+    "_step": ("Step",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

@@ -1,5 +1,8 @@
 """What a migration file says, as values."""
 
+from importlib import import_module
+from typing import Any
+
 import attrs
 
 _BOM = b"\xef\xbb\xbf"
@@ -46,8 +49,21 @@ def digest(data: bytes) -> str:
     Returns:
         SHA-256 in hex, 64 lower-case digits, of the content with LF line ends.
     """
-    # A start that has nothing to migrate computes no digest.
-    import hashlib
-
     text = data.removeprefix(_BOM).replace(b"\r\n", b"\n")
-    return hashlib.sha256(text).hexdigest()
+    hexdigest: str = _sha256()(text).hexdigest()
+    return hexdigest
+
+
+def _sha256() -> Any:
+    """Return the SHA-256 constructor, without loading OpenSSL if that is possible.
+
+    ``hashlib`` loads it, and takes longer for that than a start for all its files; the
+    standard library's ``random`` spares it the same way. CPython 3.12 and later have
+    ``_sha2``, 3.11 has ``_sha256``.
+    """
+    for module in ("_sha2", "_sha256"):
+        try:
+            return import_module(module).sha256
+        except ImportError:
+            continue
+    return import_module("hashlib").sha256

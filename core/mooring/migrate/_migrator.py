@@ -14,7 +14,9 @@ from mooring.core.errors import (
 from mooring.migrate._source import Source
 
 if TYPE_CHECKING:
-    from mooring.migrate._reports import Event, MigrationStatus, Step
+    from mooring.migrate._progress import Event
+    from mooring.migrate._status import MigrationStatus
+    from mooring.migrate._step import Step
 
 Progress = Callable[["Event"], None]
 
@@ -112,8 +114,8 @@ class Migrator:
         pending = self._pending(files, self._applied(), to)
         if not pending:
             return []
+        from mooring.migrate._files import refuse_changed
         from mooring.migrate._run import read_files
-        from mooring.migrate._status import refuse_changed
 
         refuse_changed(files, self._applied())
         return read_files(files, pending).plan("up")
@@ -144,8 +146,8 @@ class Migrator:
             return []
         # What reads and runs files is imported behind this line: a start at head
         # does not pay for it.
+        from mooring.migrate._files import refuse_changed
         from mooring.migrate._run import Run, read_files
-        from mooring.migrate._status import refuse_changed
 
         with self._session(timeout) as session:
             # Once more, under the lock: others may have been faster.

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from mooring.core import File, MigrationSession, MigrationUnit
 from mooring.core.errors import MigrationFailedError, MooringError, StoreError
+from mooring.migrate._files import content
 from mooring.migrate._migration import Migration, Statement, digest
 from mooring.migrate._parse import parse
-from mooring.migrate._reports import Event, Step
-from mooring.migrate._status import content
+from mooring.migrate._step import Step
 
 if TYPE_CHECKING:
     from mooring.migrate._migrator import Progress
@@ -142,6 +142,8 @@ class Run:
 
     def _tell(self, kind: Literal["start", "end"], step: Step) -> None:
         if self._progress is not None:
+            from mooring.migrate._progress import Event
+
             self._progress(Event(kind=kind, step=step))
 
 

@@ -1,11 +1,36 @@
 """Comparing the applied migrations with their files, content included."""
 
 from collections.abc import Mapping
+from typing import Literal
+
+import attrs
 
 from mooring.core import AppliedRow, File
-from mooring.core.errors import MigrationChangedError, MigrationParseError
+from mooring.migrate._files import content
 from mooring.migrate._migration import digest
-from mooring.migrate._reports import MigrationState, MigrationStatus
+
+MigrationState = Literal["applied", "pending", "changed", "missing", "ahead"]
+
+
+@attrs.frozen(kw_only=True)
+class MigrationStatus:
+    """One migration, as the files and the database see it.
+
+    Attributes:
+        version: Its version.
+        name: Its file name; "" if there is no file.
+        state: ``applied``; ``pending``; ``changed`` (applied, but the file is another
+            now); ``missing`` (applied, no file); ``ahead`` (no file, and newer than
+            every file: a newer release applied it).
+        applied_at: When, ISO 8601 in UTC; "" if pending or not recorded.
+        duration: Seconds that it took; None if pending or not recorded.
+    """
+
+    version: int
+    name: str
+    state: MigrationState
+    applied_at: str = ""
+    duration: float | None = None
 
 
 def status_of(
@@ -33,32 +58,3 @@ def status_of(
             )
         )
     return found
-
-
-def refuse_changed(
-    files: Mapping[int, File], applied: Mapping[int, AppliedRow]
-) -> None:
-    """Raise MigrationChangedError if an applied file is not what was applied."""
-    for version, row in applied.items():
-        if row.digest is None or version not in files:
-            continue
-        found = digest(content(files[version]))
-        if found != row.digest:
-            raise MigrationChangedError(
-                f"{files[version].name} was changed after it was applied: recorded"
-                f" {row.digest[:12]}…, found {found[:12]}…",
-                version=version,
-                recorded=row.digest,
-                found=found,
-                hint="restore the file as it was, and put the change into a new one",
-            )
-
-
-def content(file: File) -> bytes:
-    """Return a file's bytes; raises MigrationParseError if it cannot be read."""
-    try:
-        return file.read_bytes()
-    except OSError as cause:
-        raise MigrationParseError(
-            f"cannot be read: {cause.strerror}", file=file.name, line=None
-        ) from cause

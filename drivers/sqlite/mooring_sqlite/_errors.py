@@ -35,7 +35,8 @@ _CONSTRAINTS: dict[int, type[IntegrityError]] = {
 # IOERR_FSYNC and IOERR_DIR_FSYNC: what was to be synced may be on the disk or not.
 UNSYNCED = frozenset({sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC})
 
-_NEAR = re.compile(r'near "((?:[^"]|"")+)"|unrecognized token: "(.+)"')
+# Compiled when there is an error to look at.
+_NEAR = r'near "((?:[^"]|"")+)"|unrecognized token: "(.+)"'
 
 
 def translate_error(
@@ -138,7 +139,7 @@ def _by_text(message: str, *, changes_rows: bool) -> StoreError:
 
 def _offset(message: str, text: str) -> int | None:
     """Return the place in *text* that the message quotes, if it is the only one."""
-    match = _NEAR.search(message)
+    match = re.search(_NEAR, message)
     token = match and (match[1] or match[2])
     if not token or text.count(token) != 1:
         return None

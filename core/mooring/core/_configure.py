@@ -1,0 +1,130 @@
+"""From a mapping, a URL or an instance to a driver's configuration."""
+
+from collections.abc import Mapping
+from copy import copy
+
+from mooring.core._config import DEFAULT_DRIVER, StoreConfig
+from mooring.core._dispatch import kind_of
+from mooring.core._registry import Registry, default_registry
+from mooring.core._secret import mask
+from mooring.core._structure import structure
+from mooring.core.errors import ConfigError, DriverError, Problem
+
+Config = StoreConfig | Mapping[str, object] | str
+
+
+def configure(config: Config, *, registry: Registry | None = None) -> StoreConfig:
+    """Return the driver's configuration instance that *config* stands for.
+
+    Nothing is opened; the driver that is named is loaded.
+
+    Args:
+        config: A mapping with the key ``driver``, a URL such as ``sqlite:app.db``, or
+            an instance of a driver's configuration class. An empty or absent driver
+            is ``postgres``.
+        registry: Where drivers are looked for; the process's own by default.
+
+    Raises:
+        UnknownDriverError: No such driver is registered.
+        DriverError: The driver cannot be used.
+        ConfigError: With every problem of the configuration. No secret is in it.
+    """
+    registry = registry or default_registry()
+    if isinstance(config, StoreConfig):
+        return _known_instance(config, registry)
+    if isinstance(config, str):
+        name, options = parse_url(config, registry=registry)
+        return _instance(registry, name, options, assumed=False)
+    if not isinstance(config, Mapping):
+        raise ConfigError(
+            [f"expected a mapping, a URL or a StoreConfig, not {kind_of(config)}"]
+        )
+    options = dict(config)
+    given = options.pop("driver", None)
+    if not isinstance(given, str | None):
+        raise ConfigError([Problem("driver", f"expected str, got {kind_of(given)}")])
+    name = (given or "").strip().lower()
+    if any(sign in name for sign in ":/@"):
+        raise ConfigError(
+            [Problem("driver", "not the name of a driver (value hidden)")],
+            hint="a URL is given by itself: core.open(url)",
+        )
+    return _instance(registry, name or DEFAULT_DRIVER, options, assumed=not name)
+
+
+def _known_instance(config: StoreConfig, registry: Registry) -> StoreConfig:
+    if not config.driver:
+        raise ConfigError(
+            [f"{kind_of(config)} names no driver; use the configuration class of one"]
+        )
+    expected = registry.info(config.driver).config_class
+    if type(config) is not expected:
+        raise ConfigError(
+            [f"{config.driver!r} needs {expected.__name__}, not {kind_of(config)}"]
+        )
+    return config
+
+
+def parse_url(
+    url: str, *, registry: Registry | None = None
+) -> tuple[str, dict[str, object]]:
+    """Return the driver that a URL names, and the options that it stands for.
+
+    Raises:
+        ConfigError: It cannot be read; the message never shows it.
+        DriverError: The driver cannot be used.
+    """
+    scheme, colon, _ = url.strip().partition(":")
+    name = scheme.lower()
+    if not colon or not name.replace("_", "").isalnum():
+        raise ConfigError(
+            ["not a URL (value hidden): it must begin with a driver's name and ':'"],
+            hint='write "NAME:...", or give a mapping with the key "driver"',
+        )
+    info = (registry or default_registry()).info(name)
+    try:
+        return info.name, info.config_class.options_from_url(url.strip())
+    except ConfigError as error:
+        told = [Problem(p.key, mask(p.message, _hidden(url))) for p in error.problems]
+        failure = ConfigError(told, hint=error.hint)
+    except Exception:  # noqa: BLE001 - a third party's; its text may hold the password
+        failure = ConfigError(["the URL cannot be read (value hidden)"])
+    # Outside the except block, so that what it says is not in its context.
+    raise failure
+
+
+def _instance(
+    registry: Registry, name: str, options: Mapping[str, object], *, assumed: bool
+) -> StoreConfig:
+    """Return the instance; say so in its errors if the driver was only assumed."""
+    failure: DriverError | ConfigError
+    try:
+        info = registry.info(name)
+        instance: StoreConfig = structure(options, info.config_class)
+    except (DriverError, ConfigError) as error:
+        if not assumed:
+            raise
+        failure = error
+    else:
+        return instance
+    cause = failure.__cause__
+    failure = copy(failure)  # the registry keeps the other to tell it again
+    hint = "set driver"
+    entries = registry.drivers()
+    usable = [e.name for e in entries if e.state in ("available", "loaded")]
+    if usable:
+        hint += f": {' or '.join(usable)}"
+    if isinstance(failure, DriverError) and failure.hint:
+        hint += f"; or for {name}: {failure.hint}"
+    failure.hint = hint
+    failure.message = f"driver is not set, so {name!r} is assumed; {failure.message}"
+    # Outside the except block, so that nothing of the first attempt is its context.
+    raise failure from cause
+
+
+def _hidden(url: str) -> list[str]:
+    """Return what must not be shown of a URL that cannot be read."""
+    rest = url.partition(":")[2].strip()
+    userinfo = rest.rpartition("@")[0]
+    password = userinfo.lstrip("/").partition(":")[2]
+    return [rest, userinfo, password]
