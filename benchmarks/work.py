@@ -1,0 +1,114 @@
+"""What a start must have done, whoever did it: compared before anything is timed."""
+
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import closing
+from importlib.util import find_spec
+from typing import NamedTuple
+
+from mooring_sqlite import migrations_dir
+
+SCRIPTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "scripts")
+# The tables in which a tool remembers what only it needs.
+_OWN = ("mooring_", "sqlite_", "_yoyo_", "yoyo_")
+
+
+class Work(NamedTuple):
+    """What is in a database file.
+
+    Attributes:
+        schema: The SQL of each table and index by name, the tools' own left out.
+        version_table: The SQL of goose's version table, "" if there is none.
+        versions: The migrations that are noted as applied.
+        rows: The workflows, without their times.
+        journal: Its journal mode.
+        mode: The file's mode bits.
+    """
+
+    schema: dict[str, str]
+    version_table: str
+    versions: list[int]
+    rows: list[tuple[object, ...]]
+    journal: str
+    mode: int
+
+
+def work_in(path: str) -> Work:
+    """Return what is in the database file at *path*."""
+    with closing(sqlite3.connect(path)) as connection:
+        tables = connection.execute(
+            "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"
+        ).fetchall()
+        schema = {
+            name: " ".join(sql.split())
+            for name, sql in tables
+            if not name.startswith(_OWN)
+        }
+        version_table = schema.pop("goose_db_version", "")
+        noted = (
+            "SELECT version_id FROM goose_db_version WHERE version_id > 0"
+            if version_table
+            else "SELECT migration_id FROM _yoyo_migration"
+        )
+        versions = connection.execute(noted).fetchall()
+        rows = connection.execute(
+            "SELECT workflow_exec_id, workflow_id, status, usage, input, output, error"
+            " FROM workflow_states ORDER BY workflow_exec_id"
+        ).fetchall()
+        (journal,) = connection.execute("PRAGMA journal_mode").fetchone()
+    return Work(
+        schema,
+        version_table,
+        sorted(int(str(version).partition("_")[0]) for (version,) in versions),
+        rows,
+        journal,
+        stat.S_IMODE(os.stat(path).st_mode),
+    )
+
+
+def migrations() -> str:
+    """Return the folder of the sqlite driver's migrations."""
+    spec = find_spec("mooring_sqlite")
+    if spec is None or spec.origin is None:
+        raise SystemExit("mooring_sqlite is not installed as a folder")
+    return os.path.join(os.path.dirname(spec.origin), migrations_dir().name)
+
+
+def yoyo_migrations(folder: str) -> str:
+    """Write the same migrations into *folder* as yoyo wants them, and return it."""
+    os.makedirs(folder)
+    for name in os.listdir(migrations()):
+        with open(os.path.join(migrations(), name), encoding="utf-8") as file:
+            up, _, down = file.read().partition("-- +goose Down")
+        for kind, text in ((".sql", up), (".rollback.sql", down)):
+            # "-- +goose" lines are comments, but not yoyo's.
+            sql = "\n".join(
+                line for line in text.splitlines() if not line.startswith("-- +goose")
+            )
+            target = os.path.join(folder, name.removesuffix(".sql") + kind)
+            with open(target, "w", encoding="utf-8") as file:
+                file.write(sql)
+    return folder
+
+
+def run_script(
+    script: str, path: str, key: str, folder: str, env: Mapping[str, str] | None = None
+) -> None:
+    """Run one of the scripts in a process of its own.
+
+    It is imported, not given to Python as a file, so that its bytecode is cached as
+    that of an installed program is.
+
+    Raises:
+        subprocess.CalledProcessError: It failed.
+    """
+    subprocess.run(  # noqa: S603 - our own scripts
+        [sys.executable, "-c", f"import {script}; {script}.main()", path, key, folder],
+        cwd=SCRIPTS,
+        env=env,
+        check=True,
+    )
