@@ -1,0 +1,260 @@
+"""What the contract runs on: one entry a configuration, and the fixtures over it.
+
+A new driver adds its entries to `SUBJECTS`; no test asks which driver it has. A test
+that needs a capability says ``@pytest.mark.requires(Capability.X)`` and runs on the
+subjects that have it; one that states what its absence means says ``lacks`` instead.
+``test_lifecycle`` holds that every subject has exactly what is written here.
+"""
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+from mooring import core
+from mooring.core import Capability
+
+# Long enough for a machine under load, short enough that a hang is seen as one.
+PATIENCE = 20.0
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Subject:
+    """A configuration that the contract holds for.
+
+    Attributes:
+        config: Makes its options, given a folder of its own.
+        hasty: Options that make every wait for a lock or a connection short.
+        leaky: Statements of this engine that would outlive their caller.
+        footprint: What a write would change, seen from outside where possible.
+        lacks: The capabilities it does not have.
+    """
+
+    config: Callable[[Path], dict[str, object]]
+    hasty: Mapping[str, object]
+    leaky: tuple[str, ...]
+    footprint: Callable[[core.SqlStore], object]
+    lacks: frozenset[Capability] = frozenset()
+
+
+def _sqlite_files(store: core.SqlStore) -> object:
+    path = Path(str(getattr(store.config, "path", "")))
+    files = (path, path.with_name(path.name + "-wal"))
+    return [(file.read_bytes(), file.stat().st_mtime_ns) for file in files]
+
+
+def _sqlite_counters(store: core.SqlStore) -> object:
+    changes = store.execute("SELECT total_changes()").scalar()
+    return changes, store.execute("PRAGMA schema_version").scalar()
+
+
+_SQLITE: dict[str, Any] = {
+    "hasty": {"busy_timeout": 0.15, "pool_timeout": 0.15},
+    "leaky": (
+        "PRAGMA foreign_keys = OFF",
+        "pragma Query_Only(1)",
+        "PRAGMA main.synchronous = 0",
+        "ATTACH ':memory:' AS other",
+        "DETACH other",
+    ),
+}
+
+SUBJECTS = {
+    "sqlite-file": Subject(
+        config=lambda folder: {"driver": "sqlite", "path": str(folder / "app.db")},
+        footprint=_sqlite_files,
+        **_SQLITE,
+    ),
+    "sqlite-memory": Subject(
+        config=lambda _: {"driver": "sqlite", "path": ":memory:"},
+        footprint=_sqlite_counters,
+        lacks=frozenset(
+            {
+                Capability.CONCURRENT_SNAPSHOTS,
+                Capability.DURABLE,
+                Capability.MULTI_PROCESS,
+            }
+        ),
+        **_SQLITE,
+    ),
+    "sqlite-one-connection": Subject(
+        config=lambda folder: {
+            "driver": "sqlite",
+            "path": str(folder / "app.db"),
+            "max_open_conns": 1,
+        },
+        footprint=_sqlite_files,
+        lacks=frozenset({Capability.CONCURRENT_SNAPSHOTS}),
+        **_SQLITE,
+    ),
+}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for line in (
+        "requires(*capabilities): runs on the subjects that have all of them",
+        "lacks(*capabilities): runs on the subjects that have none of them",
+    ):
+        config.addinivalue_line("markers", line)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "subject" not in metafunc.fixturenames:
+        return
+    needed = _capabilities(metafunc, "requires")
+    absent = _capabilities(metafunc, "lacks")
+    chosen = {
+        name: subject
+        for name, subject in SUBJECTS.items()
+        if not needed & subject.lacks and absent <= subject.lacks
+    }
+    if not chosen:
+        # An empty parameter set would be a skip, and a skip looks like a pass.
+        raise pytest.UsageError(f"{metafunc.definition.nodeid} runs on no subject")
+    metafunc.parametrize(
+        "subject", list(chosen.values()), ids=list(chosen), indirect=True
+    )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.timeout(60))
+
+
+def _capabilities(metafunc: pytest.Metafunc, mark: str) -> frozenset[Capability]:
+    marks = metafunc.definition.iter_markers(mark)
+    return frozenset(capability for found in marks for capability in found.args)
+
+
+@pytest.fixture
+def subject(request: pytest.FixtureRequest) -> Subject:
+    """The entry of `SUBJECTS` that the test runs on."""
+    found: Subject = request.param
+    return found
+
+
+@pytest.fixture
+def config(subject: Subject, tmp_path: Path) -> dict[str, object]:
+    """The options of a store that is empty."""
+    return subject.config(tmp_path)
+
+
+@pytest.fixture
+def open_store(config: dict[str, object]) -> Iterator[Callable[..., core.SqlStore]]:
+    """Open stores of `config`, some options changed; they are closed afterwards."""
+    opened: list[core.SqlStore] = []
+
+    def open_store(**options: object) -> core.SqlStore:
+        opened.append(core.open({**config, **options}))
+        return opened[-1]
+
+    yield open_store
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def open_hasty(
+    subject: Subject, open_store: Callable[..., core.SqlStore]
+) -> Callable[..., core.SqlStore]:
+    """Open stores that do not wait long for a lock or a connection."""
+    return lambda **options: open_store(**{**subject.hasty, **options})
+
+
+@pytest.fixture
+def store(open_store: Callable[..., core.SqlStore]) -> core.SqlStore:
+    """A store that is open."""
+    return open_store()
+
+
+@pytest.fixture
+def leaky(subject: Subject) -> tuple[str, ...]:
+    """Statements of the engine that would outlive their caller."""
+    return subject.leaky
+
+
+@pytest.fixture
+def footprint(subject: Subject) -> Callable[[core.SqlStore], object]:
+    """Return what a write would change."""
+    return subject.footprint
+
+
+@pytest.fixture
+def samples(store: core.SqlStore) -> core.SqlStore:
+    """A store with an empty table that has a column of each portable type.
+
+    The types of bytes, times and JSON have a different name on each engine: they are
+    those of the columns of the shipped schema.
+    """
+    store.execute(
+        "CREATE TABLE samples AS SELECT"
+        " id, email AS text, hash AS data, last_used AS moment, input AS document,"
+        " CAST(0 AS BIGINT) AS whole, CAST(0 AS DOUBLE PRECISION) AS ratio,"
+        " CAST(0 AS BOOLEAN) AS flag"
+        " FROM (SELECT users.id, email, hash, last_used FROM users, api_keys) AS u,"
+        " workflow_states WHERE 1 = 0"
+    )
+    return store
+
+
+@pytest.fixture
+def spawn() -> Iterator[Callable[..., "Future[Any]"]]:
+    """Call a function in a thread of its own; none outlives the test."""
+    threads: list[threading.Thread] = []
+
+    def spawn(
+        fn: Callable[..., Any], *args: object, name: str | None = None
+    ) -> "Future[Any]":
+        future: Future[Any] = Future()
+
+        def work() -> None:
+            try:
+                future.set_result(fn(*args))
+            except BaseException as error:  # noqa: BLE001 - who asks for it gets it
+                future.set_exception(error)
+
+        threads.append(threading.Thread(target=work, name=name, daemon=True))
+        threads[-1].start()
+        return future
+
+    yield spawn
+    for thread in threads:
+        thread.join(PATIENCE)
+
+    assert not [thread.name for thread in threads if thread.is_alive()]
+
+
+@pytest.fixture
+def program(
+    config: dict[str, object],
+) -> Iterator[Callable[[str], "subprocess.Popen[str]"]]:
+    """Run Python code in another process; it finds ``config`` and ``core``."""
+    started: list[subprocess.Popen[str]] = []
+    start = (
+        "import json, sys\nfrom mooring import core\nconfig = json.loads(sys.argv[1])\n"
+    )
+
+    def program(code: str) -> "subprocess.Popen[str]":
+        started.append(
+            subprocess.Popen(
+                [sys.executable, "-W", "error", "-c", start + code, json.dumps(config)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
+        return started[-1]
+
+    yield program
+    for process in started:
+        process.kill()
+        process.communicate(timeout=PATIENCE)

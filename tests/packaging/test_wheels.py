@@ -1,0 +1,311 @@
+"""What is built, and what it does where nothing but it is installed."""
+
+import re
+import tarfile
+import zipfile
+from collections.abc import Callable, Mapping
+from email.message import Message
+from email.parser import Parser
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., str]
+Dists = Mapping[str, list[Path]]
+Wheels = Mapping[str, Path]
+
+MIGRATIONS = {
+    "20250603124835_create_workflow_states.sql",
+    "20250603124915_create_task_states.sql",
+    "20250711163857_create_users.sql",
+    "20250711163858_create_api_keys.sql",
+}
+FOLDERS = {
+    "mooring": "core",
+    "mooring_sqlite": "drivers/sqlite",
+    "mooring_memo": "examples/memo",
+}
+PACKAGES = sorted(FOLDERS)
+# Opens a store, writes, and reads it back after a second opening.
+ROUND_TRIP = """
+    import os, tempfile
+    import mooring_sqlite
+    from mooring import core
+
+    with tempfile.TemporaryDirectory() as folder:
+        config = {"driver": "sqlite", "path": os.path.join(folder, "app.db")}
+        with core.open(config) as store:
+            row = {"id": "u1", "email": "a@b.c", "role": "admin"}
+            sql = "INSERT INTO users (id, email, role) VALUES (:id, :email, :role)"
+            store.execute(sql, row)
+        with core.open(config, migrate="verify") as store:
+            assert store.execute("SELECT email FROM users").scalar() == "a@b.c"
+            assert core.health_check(store, deep=True).ok
+            source = core.driver_migrations(store)
+            print(len(source.files()), os.path.dirname(mooring_sqlite.__file__))
+    """
+
+
+def members(dist: Path) -> set[str]:
+    if dist.suffix == ".whl":
+        with zipfile.ZipFile(dist) as archive:
+            return set(archive.namelist())
+    with tarfile.open(dist) as archive:
+        return {name.partition("/")[2] for name in archive.getnames()}
+
+
+def metadata(wheel: Path, file: str) -> str:
+    with zipfile.ZipFile(wheel) as archive:
+        name = next(n for n in archive.namelist() if n.endswith(f".dist-info/{file}"))
+        return archive.read(name).decode()
+
+
+def headers(wheel: Path) -> Message:
+    return Parser().parsestr(metadata(wheel, "METADATA"))
+
+
+def sources(root: Path, package: str) -> set[str]:
+    """List the files of a package in the tree, as they are called in its wheel."""
+    member = root / FOLDERS[package]
+    return {
+        str(file.relative_to(member))
+        for file in (member / package).rglob("*")
+        if file.is_file() and "__pycache__" not in file.parts
+    }
+
+
+# -- what is in them ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_wheel_holds_the_package_its_metadata_and_nothing_else(
+    wheels: Wheels, root: Path, package: str
+) -> None:
+    info = f"{package}-0.1.0.dist-info"
+    metadata = {"METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE"}
+    expected = sources(root, package) | {f"{info}/{name}" for name in metadata}
+    assert members(wheels[package]) == expected
+    assert f"{package}/py.typed" in expected
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_sdist_holds_what_is_needed_to_build_the_wheel_and_nothing_else(
+    dists: Dists, root: Path, package: str
+) -> None:
+    (sdist,) = (file for file in dists[package] if file.suffix == ".gz")
+    # hatchling adds .gitignore, so that a build from the sdist leaves out the same.
+    extra = {"pyproject.toml", "README.md", "LICENSE", "PKG-INFO"}
+    assert members(sdist) - {".gitignore"} == sources(root, package) | extra
+
+
+def test_sqlite_wheel_holds_its_migrations(wheels: Wheels) -> None:
+    found = {name for name in members(wheels["mooring_sqlite"]) if ".sql" in name}
+    assert found == {f"mooring_sqlite/migrations/{name}" for name in MIGRATIONS}
+
+
+def test_core_wheel_needs_pluggy_attrs_and_cattrs_and_nothing_else(
+    wheels: Wheels,
+) -> None:
+    requires = headers(wheels["mooring"]).get_all("Requires-Dist") or []
+    needed = [line for line in requires if "extra ==" not in line]
+    names = {re.split(r"[^\w.-]", line)[0] for line in needed}
+    assert names == {"pluggy", "attrs", "cattrs"}
+
+
+@pytest.mark.parametrize("package", ["mooring_sqlite", "mooring_memo"])
+def test_driver_wheel_needs_mooring_and_attrs_and_nothing_else(
+    wheels: Wheels, package: str
+) -> None:
+    requires = headers(wheels[package]).get_all("Requires-Dist") or []
+    assert sorted(requires) == ["attrs>=24.2", "mooring<0.2,>=0.1"]
+
+
+@pytest.mark.parametrize(
+    ("package", "offered"),
+    [
+        ("mooring", "[console_scripts]\nmooring = mooring.cli:main"),
+        ("mooring_sqlite", "[mooring.drivers]\nsqlite = mooring_sqlite"),
+        ("mooring_memo", "[mooring.drivers]\nmemo = mooring_memo"),
+    ],
+)
+def test_wheel_offers_these_entry_points(
+    wheels: Wheels, package: str, offered: str
+) -> None:
+    assert metadata(wheels[package], "entry_points.txt").strip() == offered
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_wheel_says_its_license_and_the_version_that_the_package_says(
+    wheels: Wheels, root: Path, package: str
+) -> None:
+    found = headers(wheels[package])
+    init = (root / FOLDERS[package] / package / "__init__.py").read_text()
+    assert f'__version__ = "{found["Version"]}"' in init
+    assert (found["License-Expression"], found["Requires-Python"]) == (
+        "Apache-2.0",
+        ">=3.11",
+    )
+    license_text = metadata(wheels[package], "licenses/LICENSE")
+    assert license_text == (root / "LICENSE").read_text()
+    assert "# mooring" in str(found.get_payload())
+
+
+# -- core alone ---------------------------------------------------------------
+
+
+def test_core_alone_knows_no_driver_and_says_what_to_install(
+    alone: Path, run: Run
+) -> None:
+    code = """
+        from mooring import core
+        assert core.drivers() == []
+        for config in ({"driver": "sqlite", "path": "x.db"}, "sqlite:x.db", {}):
+            try:
+                core.open(config)
+            except core.UnknownDriverError as error:
+                assert error.installed == (), error.installed
+                print(error.hint)
+        """
+    hints = run(alone, code).splitlines()
+    drivers = ("sqlite", "sqlite", "postgres")
+    for hint, driver in zip(hints, drivers, strict=True):
+        assert hint.endswith(f"pip install 'mooring[{driver}]'")
+
+
+def test_core_passes_its_own_tests_without_any_driver(
+    alone: Path, run: Run, root: Path
+) -> None:
+    code = """
+        import os, sys
+        import mooring, pytest
+
+        root = sys.argv[1]
+        unit = os.path.join(root, "tests", "unit")
+        assert not mooring.__file__.startswith(root)
+        os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = os.getcwd()
+        sys.exit(pytest.main([
+            "-q", "-c", os.path.join(root, "pyproject.toml"), "--confcutdir", unit,
+            "-p", "no:cacheprovider", "--basetemp", os.path.join(os.getcwd(), "core"),
+            os.path.join(unit, "core"), os.path.join(unit, "migrate"),
+        ]))
+        """
+    found = re.search(r"(\d+) passed", run(alone, code, root))
+    assert found
+    assert int(found[1]) > 100
+
+
+# -- and drivers --------------------------------------------------------------
+
+
+def test_sqlite_from_its_wheel_opens_migrates_and_reads_back(
+    with_sqlite: Path, run: Run
+) -> None:
+    count, folder = run(with_sqlite, ROUND_TRIP).split()
+    assert (count, Path(folder).parent.name) == ("4", "site-packages")
+
+
+def test_third_partys_driver_is_listed_opened_and_asked_for_its_health(
+    with_memo: Path, run: Run
+) -> None:
+    code = """
+        import sys
+        from mooring import core
+
+        entry = next(entry for entry in core.drivers() if entry.name == "memo")
+        assert "mooring_memo" not in sys.modules
+        print(entry.distribution, entry.version, entry.target, entry.state)
+        config = {"driver": "memo", "title": "t", "token": "correct horse"}
+        with core.open(config) as store:
+            store.put("a", "1")
+            print(store.get("a"), core.health_check(store).status, store)
+            assert isinstance(store, core.Store)
+            assert not isinstance(store, core.SqlStore)
+            assert "horse" not in f"{store.config!r} {store.config}"
+        print(core.health_check(store).status, store)
+        with core.open("memo:shopping") as store:
+            print(store.config.title)
+        """
+    assert run(with_memo, code).splitlines() == [
+        "mooring_memo 0.1.0 mooring_memo available",
+        "1 ok <Store memo t>",
+        "failed <Store memo t closed>",
+        "shopping",
+    ]
+
+
+def test_third_partys_driver_refuses_a_wrong_configuration_without_its_secret(
+    with_memo: Path, run: Run
+) -> None:
+    code = """
+        import traceback
+        from mooring import core
+
+        config = {"driver": "memo", "max_notes": 0, "token": "hunter2", "titel": "t"}
+        try:
+            core.open(config)
+        except core.ConfigError as error:
+            print(sorted(problem.key for problem in error.problems))
+            assert "hunter2" not in traceback.format_exc()
+        """
+    assert run(with_memo, code).strip() == "['max_notes', 'titel', 'token']"
+
+
+def test_sqlite_is_the_same_beside_a_third_partys_driver(
+    with_memo: Path, run: Run
+) -> None:
+    code = f"""{ROUND_TRIP}
+    import sys
+    assert "mooring_memo" not in sys.modules
+    """
+    assert run(with_memo, code).startswith("4 ")
+
+
+def test_broken_distribution_harms_no_other(with_broken: Path, run: Run) -> None:
+    missing = "a_library_that_is_not_installed"
+    assert run(with_broken, ROUND_TRIP).startswith("4 ")
+    code = """
+        from mooring import core
+
+        for name in ("broken", "nowhere"):
+            try:
+                core.open({"driver": name})
+            except core.DriverLoadError as error:
+                assert isinstance(error.__cause__, ModuleNotFoundError)
+                print(error.hint)
+        core.open({"driver": "memo"}).close()
+        for entry in core.drivers():
+            print(entry.name, entry.state, entry.reason)
+        """
+    assert run(with_broken, code).splitlines() == [
+        f"install the module {missing!r} that mooring_broken needs",
+        "install the module 'mooring_nowhere' that mooring_broken needs",
+        f"broken broken No module named {missing!r}",
+        "memo loaded ",
+        "nowhere broken No module named 'mooring_nowhere'",
+        "sqlite available ",
+    ]
+
+
+def test_store_opens_from_wheels_that_are_still_zipped(
+    bare: Path, run: Run, wheels: Wheels
+) -> None:
+    code = f"""
+    import sys
+    sys.path[:0] = sys.argv[1:]
+    {ROUND_TRIP}
+    assert core.__file__.startswith(sys.argv[1])
+    assert [entry.name for entry in core.drivers()] == ["sqlite"]
+    """
+    wanted = (wheels["mooring"], wheels["mooring_sqlite"])
+    count, folder = run(bare, code, *wanted).split()
+    assert (count, Path(folder)) == ("4", wanted[1] / "mooring_sqlite")
+
+
+@pytest.mark.parametrize("project", ["core", "drivers/sqlite", "examples/memo"])
+def test_examples_in_its_readme_run(
+    with_memo: Path, run: Run, root: Path, project: str
+) -> None:
+    text = (root / project / "README.md").read_text()
+    blocks = re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    for block in blocks:
+        run(with_memo, block)
