@@ -101,11 +101,11 @@ class SqlStoreBase(Generic[S]):
 
     def transaction(self, *, isolation: str | None = None) -> _scopes.Transaction[S]:
         """Return a read-write transaction as a ``with`` block; see `SqlStore`."""
-        return _scopes.Transaction(self, self._writers, isolation)
+        return _scopes.Transaction(self, self.translate, self._writers, isolation)
 
     def read(self) -> _scopes.Snapshot[S]:
         """Return a consistent snapshot as a ``with`` block; see `SqlStore`."""
-        return _scopes.Snapshot(self, self._readers)
+        return _scopes.Snapshot(self, self.translate, self._readers)
 
     def run(
         self, fn: Callable[[_scopes.Transaction[S]], T], *, attempts: int = 10

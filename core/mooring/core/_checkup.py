@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mooring.core._dispatch import ask, broken_hook
 from mooring.core._health import Check, Health
 from mooring.core._open import opened_with
 from mooring.core._store import Store
 from mooring.core.errors import MooringError
-from mooring.migrate import Source
+
+if TYPE_CHECKING:
+    from mooring.migrate import Source
 
 
 def health_check(
@@ -51,7 +53,7 @@ def health_check(
     return Health.of((*health.checks, check), latency=monotonic() - started)
 
 
-def _migrations_check(store: Any, sources: Iterable[Source], timeout: float) -> Check:
+def _migrations_check(store: Any, sources: "Iterable[Source]", timeout: float) -> Check:
     """Look whether all that is known is applied; within *timeout*, no file opened."""
     name, detail = "migrations", "none"
     for source in sources:

@@ -5,7 +5,7 @@ A context (PEP 567) holds at most one open scope of a store. The scope is noted 
 copied while it was open is not misled afterwards.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar
 from mooring.core._pool import forked
 from mooring.core._result import Columns, Result, Row
 from mooring.core._session import Session
+from mooring.core._statement import Statement
 from mooring.core.errors import (
     NestedTransactionError,
     ParameterError,
@@ -21,10 +22,10 @@ from mooring.core.errors import (
 )
 
 if TYPE_CHECKING:
-    from mooring.core._base import SqlStoreBase
     from mooring.core._pool import Lease, Pool
 
 S = TypeVar("S", bound=Session)
+Translate = Callable[[str], Statement]
 State = Literal["new", "open", "failed", "closed", "orphaned"]
 
 ISOLATIONS = (None, "serializable")
@@ -49,10 +50,19 @@ class Scope(Generic[S]):
     """A connection borrowed for the length of a ``with`` block."""
 
     kind = "scope"
-    __slots__ = ("_failure", "_lease", "_pool", "_session", "_state", "_store")
+    __slots__ = (
+        "_failure",
+        "_lease",
+        "_pool",
+        "_session",
+        "_state",
+        "_store",
+        "_translate",
+    )
 
-    def __init__(self, store: "SqlStoreBase[S]", pool: "Pool[S]") -> None:
+    def __init__(self, store: object, translate: Translate, pool: "Pool[S]") -> None:
         self._store = store
+        self._translate = translate
         self._pool = pool
         self._state: State = "new"
         self._failure: BaseException | None = None
@@ -93,7 +103,7 @@ class Scope(Generic[S]):
         if self._state != "open":
             self._refuse()
         try:
-            statement = self._store.translate(sql)
+            statement = self._translate(sql)
             text, values = statement.bind(params)
             return self._session.run(statement, text, values)
         except BaseException as error:
@@ -172,13 +182,17 @@ class Transaction(Scope[S]):
     __slots__ = ("_depth", "_isolation")
 
     def __init__(
-        self, store: "SqlStoreBase[S]", pool: "Pool[S]", isolation: str | None
+        self,
+        store: object,
+        translate: Translate,
+        pool: "Pool[S]",
+        isolation: str | None,
     ) -> None:
         if isolation not in ISOLATIONS:
             raise ParameterError(
                 f"isolation must be None or 'serializable', not {isolation!r}"
             )
-        super().__init__(store, pool)
+        super().__init__(store, translate, pool)
         self._isolation = isolation
         self._depth = 0
 
@@ -279,8 +293,8 @@ class Snapshot(Scope[S]):
     kind = "snapshot"
     __slots__ = ("_streams",)
 
-    def __init__(self, store: "SqlStoreBase[S]", pool: "Pool[S]") -> None:
-        super().__init__(store, pool)
+    def __init__(self, store: object, translate: Translate, pool: "Pool[S]") -> None:
+        super().__init__(store, translate, pool)
         self._streams: list[Iterator[Any]] = []
 
     def stream(
@@ -300,7 +314,7 @@ class Snapshot(Scope[S]):
         if type(size) is not int or size < 1:
             raise ParameterError(f"size must be an int >= 1, not {size!r}")
         try:
-            statement = self._store.translate(sql)
+            statement = self._translate(sql)
             text, values = statement.bind(params)
         except BaseException as error:
             self._fail(error)

@@ -40,11 +40,11 @@ class MigrationLock:
         self._file, self._mutex = _open_once(self._path)
         deadline = monotonic() + self._timeout
         if not self._mutex.acquire(timeout=min(self._timeout, threading.TIMEOUT_MAX)):
-            raise self._too_late("another thread of this process")
+            raise self._too_late()
         try:
             while not self._try():
                 if monotonic() >= deadline:
-                    raise self._too_late(self._holder())  # noqa: TRY301 - the mutex
+                    raise self._too_late()  # noqa: TRY301 - the mutex
                 sleep(_POLL_SECONDS)
         except BaseException:
             self._mutex.release()
@@ -82,11 +82,13 @@ class MigrationLock:
 
     def _holder(self) -> str:
         note = os.pread(self._file, 200, 0).decode("utf-8", "replace")
-        return f"another process ({note})" if note else "another process"
+        if not note or note.startswith(f"pid {os.getpid()},"):
+            return "another thread of this process"
+        return f"another process ({note})"
 
-    def _too_late(self, holder: str) -> MigrationLockError:
+    def _too_late(self) -> MigrationLockError:
         return MigrationLockError(
-            f"{holder} holds the migration lock; gave up after {self._timeout:g} s,"
+            f"{self._holder()} holds the migration lock; gave up after {self._timeout:g} s,"
             " nothing was changed",
             hint="wait and run again, or raise migration_timeout; `mooring migrate"
             " status` shows how far it is",

@@ -1,11 +1,10 @@
 """Migrating a SQLite database: the lock, the version table, and safe units."""
 
-import re
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from time import monotonic
-from typing import TYPE_CHECKING, Final, Self
+from typing import Final, Self
 
 from mooring.core import (
     AppliedRow,
@@ -19,7 +18,9 @@ from mooring.core import (
 from mooring_sqlite._connect import read_settings
 from mooring_sqlite._errors import translate_error
 from mooring_sqlite._lock import MigrationLock
+from mooring_sqlite._path import Location
 from mooring_sqlite._session import SqliteSession
+from mooring_sqlite._split import first_word, first_word_at, split
 from mooring_sqlite._versions import (
     CREATE,
     CREATE_SIDE,
@@ -28,17 +29,6 @@ from mooring_sqlite._versions import (
     tables_present,
 )
 
-if TYPE_CHECKING:
-    from mooring_sqlite._store import SqliteStore
-
-# Strings, quoted names and comments, whose semicolons mean nothing; and those that do.
-_SEMICOLON: Final = re.compile(
-    r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]"""
-    r"""|--[^\n]*|/\*.*?\*/|(;)""",
-    re.DOTALL,
-)
-_COMMENTS: Final = r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*"
-_FIRST_WORD: Final = re.compile(rf"{_COMMENTS}([A-Za-z]*)", re.DOTALL)
 # What a migration may set, beside the driver's own settings, and later statements
 # would notice.
 _LASTING: Final = (
@@ -60,7 +50,7 @@ class SqliteMigrationSession:
 
     def __init__(
         self,
-        store: "SqliteStore",
+        location: Location,
         writers: Pool[SqliteSession],
         table: str,
         timeout: float,
@@ -68,12 +58,12 @@ class SqliteMigrationSession:
         self._writers = writers
         self._table = table
         self._timeout = timeout
-        self._in_memory = store.location.in_memory
+        self._in_memory = location.in_memory
         # A private in-memory database has no other process, and its turn is a lock.
         self._lock: AbstractContextManager[object] = (
             nullcontext()
-            if store.location.in_memory
-            else MigrationLock(store.location.path, timeout)
+            if location.in_memory
+            else MigrationLock(location.path, timeout)
         )
 
     def __enter__(self) -> Self:
@@ -165,7 +155,7 @@ class SqliteUnit:
             try:
                 self._execute_one(statement)
             except StoreError as error:
-                error.offset = start + (error.offset or _first_word_at(statement))
+                error.offset = start + (error.offset or first_word_at(statement))
                 raise
 
     def record(self, version: int, *, digest: str, duration: float) -> None:
@@ -188,8 +178,7 @@ class SqliteUnit:
         )
 
     def _execute_one(self, statement: str) -> None:
-        match = _FIRST_WORD.match(statement)
-        word = match[1].upper() if match else ""
+        word = first_word(statement)
         if self._transaction and word in _TRANSACTION_WORDS:
             raise StatementNotAllowedError(
                 f"{word} in a file that runs in one transaction",
@@ -245,23 +234,3 @@ class SqliteUnit:
     def _leave(self) -> None:
         self._session.reset()
         self._session.restore_settings()
-
-
-def split(sql: str) -> Iterator[tuple[int, str]]:
-    """Yield each SQL statement of *sql* with its offset, as SQLite tells them apart."""
-    start = 0
-    for match in _SEMICOLON.finditer(sql):
-        if match[1] is None:
-            continue
-        # The bodies of triggers hold semicolons too.
-        if sqlite3.complete_statement(sql[start : match.end()]):
-            yield start, sql[start : match.end()]
-            start = match.end()
-    if _first_word_at(sql[start:]) < len(sql) - start:
-        yield start, sql[start:]
-
-
-def _first_word_at(sql: str) -> int:
-    """Return the offset behind white space and comments."""
-    match = _FIRST_WORD.match(sql)
-    return match.start(1) if match else 0

@@ -174,7 +174,7 @@ class SqliteStore(SqlStoreBase[SqliteSession]):
         """Return a block that holds the migration lock; see `Migratable`."""
         from mooring_sqlite._migrate import SqliteMigrationSession
 
-        return SqliteMigrationSession(self, self._writers, table, timeout)
+        return SqliteMigrationSession(self.location, self._writers, table, timeout)
 
     # -- in words ---------------------------------------------------------------
 
