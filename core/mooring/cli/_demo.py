@@ -2,7 +2,9 @@
 
 import os
 import shlex
+import shutil
 import stat
+import sys
 from threading import Barrier, Thread
 from typing import TYPE_CHECKING, Any, Final
 
@@ -245,6 +247,11 @@ def _tell_end(page: Page, path: str, target: str) -> None:
     page.total()
     page.line("Now look for yourself:")
     page.line()
-    page.line(f"   mooring health {shlex.quote(target)} --deep")
-    page.line(f"   mooring migrate status {shlex.quote(target)}")
+    page.line(f"   {_program()} health {shlex.quote(target)} --deep")
+    page.line(f"   {_program()} migrate status {shlex.quote(target)}")
     page.line(f"   {_LOOK_INSIDE.format(path=shlex.quote(path))}")
+
+
+def _program() -> str:
+    """Return what to type for this command: a checkout's is not on the path."""
+    return "mooring" if shutil.which("mooring") else os.path.relpath(sys.argv[0])

@@ -5,7 +5,7 @@ The PRAGMAs are those of sqlite.org/pragma.html. ``foreign_keys``, ``synchronous
 """
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from time import monotonic, sleep
 from typing import Final
@@ -92,7 +92,7 @@ def read_settings(
     return {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names}
 
 
-def restore(connection: sqlite3.Connection, expected: dict[str, Setting]) -> None:
+def restore(connection: sqlite3.Connection, expected: Mapping[str, Setting]) -> None:
     """Bring a connection's settings back, after statements that may have changed them.
 
     Raises:
@@ -103,7 +103,7 @@ def restore(connection: sqlite3.Connection, expected: dict[str, Setting]) -> Non
         _apply(connection, expected)
 
 
-def _apply(connection: sqlite3.Connection, expected: dict[str, Setting]) -> None:
+def _apply(connection: sqlite3.Connection, expected: Mapping[str, Setting]) -> None:
     for name, value in expected.items():
         if name != "journal_mode":
             connection.execute(f"PRAGMA {name} = {value}")

@@ -88,8 +88,8 @@ class MigrationLock:
 
     def _too_late(self) -> MigrationLockError:
         return MigrationLockError(
-            f"{self._holder()} holds the migration lock; gave up after {self._timeout:g} s,"
-            " nothing was changed",
+            f"{self._holder()} holds the migration lock; gave up after"
+            f" {self._timeout:g} s, nothing was changed",
             hint="wait and run again, or raise migration_timeout; `mooring migrate"
             " status` shows how far it is",
         )

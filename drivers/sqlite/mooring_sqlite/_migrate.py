@@ -1,7 +1,7 @@
 """Migrating a SQLite database: the lock, the version table, and safe units."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from time import monotonic
 from typing import Final, Self
@@ -15,7 +15,7 @@ from mooring.core import (
     StoreError,
 )
 
-from mooring_sqlite._connect import read_settings
+from mooring_sqlite._connect import Setting, read_settings
 from mooring_sqlite._errors import translate_error
 from mooring_sqlite._lock import MigrationLock
 from mooring_sqlite._path import Location
@@ -77,14 +77,15 @@ class SqliteMigrationSession:
             self._lock.__exit__(None, None, None)
             raise
         self._session = self._lease.connection
-        self._session.settings |= read_settings(self._session.connection, _LASTING)
+        lasting = read_settings(self._session.connection, _LASTING)
+        self._settings = self._session.settings | lasting
         self._session.unlimited()
         return self
 
     def __exit__(self, *_: object) -> None:
         """Give the connection back as it was, and free the lock."""
         try:
-            fit = self._session.reset() and self._session.restore_settings()
+            fit = self._session.reset() and self._session.restore(self._settings)
             fit = fit and (self._in_memory or self._has_one_database())
             if fit:
                 self._session.limited()
@@ -105,7 +106,9 @@ class SqliteMigrationSession:
 
     def unit(self, *, transaction: bool) -> "SqliteUnit":
         """Return a block around statements that are kept or undone together."""
-        return SqliteUnit(self._session, self._table, transaction=transaction)
+        return SqliteUnit(
+            self._session, self._table, self._settings, transaction=transaction
+        )
 
 
 class SqliteUnit:
@@ -117,11 +120,17 @@ class SqliteUnit:
     """
 
     def __init__(
-        self, session: SqliteSession, table: str, *, transaction: bool
+        self,
+        session: SqliteSession,
+        table: str,
+        settings: Mapping[str, Setting],
+        *,
+        transaction: bool,
     ) -> None:
         self._session = session
         self._connection = session.connection
         self._table = table
+        self._settings = settings
         self._transaction = transaction
 
     def __enter__(self) -> Self:
@@ -233,4 +242,4 @@ class SqliteUnit:
 
     def _leave(self) -> None:
         self._session.reset()
-        self._session.restore_settings()
+        self._session.restore(self._settings)

@@ -1,7 +1,7 @@
 """One SQLite connection as the scopes of core use it."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from time import monotonic
 from typing import Any
 
@@ -168,10 +168,10 @@ class SqliteSession:
             return False
         return True
 
-    def restore_settings(self) -> bool:
-        """Undo what a migration may have set; return whether that worked."""
+    def restore(self, settings: Mapping[str, Setting]) -> bool:
+        """Bring PRAGMAs back that a migration may have set; return if that worked."""
         try:
-            restore(self.connection, self.settings)
+            restore(self.connection, settings)
         except (sqlite3.Error, StoreError):
             return False
         return True
