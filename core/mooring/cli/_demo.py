@@ -254,4 +254,5 @@ def _tell_end(page: Page, path: str, target: str) -> None:
 
 def _program() -> str:
     """Return what to type for this command: a checkout's is not on the path."""
-    return "mooring" if shutil.which("mooring") else os.path.relpath(sys.argv[0])
+    typed = not sys.argv[0].endswith(".py") and not shutil.which("mooring")
+    return sys.argv[0] if typed else "mooring"
