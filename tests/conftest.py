@@ -1,22 +1,68 @@
 """What the tests of several folders share: loops, child processes, opened stores."""
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from random import Random, SystemRandom
 from textwrap import dedent
+from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import is_hypothesis_test, settings
 from mooring import core
-from mooring_sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from mooring_sqlite import SqliteStore
 
 # `make soak` sets it: loops run at their full counts and print their figures.
 FULL = os.environ.get("MOORING_SOAK") == "1"
 # Set it to the seed that a failed run printed, to run that one again.
 SEED = os.environ.get("MOORING_SEED")
+
+# No deadline: how long an example takes says more about the machine than about us.
+settings.register_profile(
+    "mooring",
+    deadline=None,
+    derandomize=False,
+    max_examples=2000 if FULL else 60,
+    print_blob=True,
+)
+settings.load_profile("mooring")
+
+# Run first by a program that becomes another user, who may not reach the interpreter
+# or these packages: all that is imported later, on a way to an error too, is here. The
+# driver comes from the folder in argv[1], as its migrations are read later.
+BECOME_NOBODY = """
+import contextlib, importlib, os, pkgutil, pwd, sys
+sys.path.insert(0, sys.argv.pop(1))
+import mooring.core, mooring.migrate, mooring_sqlite
+for package in (mooring.core, mooring.migrate, mooring_sqlite):
+    for found in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
+        importlib.import_module(found.name)
+with contextlib.suppress(mooring.core.MooringError):
+    mooring.core.open({"driver": "no such driver"})
+for path in (":memory:", "/", "/dev/null"):
+    with contextlib.suppress(mooring.core.MooringError):
+        mooring.core.open({"driver": "sqlite", "path": path}).close()
+
+def become_nobody():
+    if os.geteuid() == 0:
+        os.setgroups([])
+        os.setresgid(65534, 65534, 65534)
+        os.setresuid(65534, 65534, 65534)
+    os.chdir("/")
+"""
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Count the tests that draw examples among the loops of `make soak`."""
+    if isinstance(item, pytest.Function) and is_hypothesis_test(item.obj):
+        item.add_marker("soak")
 
 
 @pytest.fixture
@@ -70,8 +116,34 @@ def start() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
 
 
 @pytest.fixture
-def open_sqlite(tmp_path: Path) -> Iterator[Callable[..., SqliteStore]]:
+def start_unprivileged(
+    start: Callable[..., "subprocess.Popen[str]"],
+) -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
+    """Start a program, as `start` does, that can call ``become_nobody()``.
+
+    From there on it is a user who is not root, if it was root before.
+    """
+    import mooring_sqlite
+
+    # Not in tmp_path, which only its owner may enter.
+    with tempfile.TemporaryDirectory() as folder:
+        package = Path(folder, "mooring_sqlite")
+        shutil.copytree(mooring_sqlite.__path__[0], package)
+        for place in (Path(folder), package, *package.rglob("*")):
+            place.chmod(0o755)
+
+        def run(code: str, *argv: object) -> "subprocess.Popen[str]":
+            return start(BECOME_NOBODY + dedent(code), folder, *argv)
+
+        yield run
+
+
+@pytest.fixture
+def open_sqlite(tmp_path: Path) -> Iterator[Callable[..., "SqliteStore"]]:
     """Open SQLite stores, ``open_sqlite(path, **options)``, closed with the test."""
+    # Not above: the tests of core run where there is no driver.
+    from mooring_sqlite import SqliteStore
+
     with ExitStack() as stack:
 
         def run(path: str | Path = "app.db", **options: object) -> SqliteStore:
@@ -81,7 +153,7 @@ def open_sqlite(tmp_path: Path) -> Iterator[Callable[..., SqliteStore]]:
             store = core.open(
                 {"driver": "sqlite", "path": where, **options},
                 migrations=sources,  # type: ignore[arg-type]  # as the test gave it
-                migrate=migrate,  # type: ignore[arg-type]
+                migrate=migrate,  # type: ignore[arg-type]  # as the test gave it
             )
             assert isinstance(store, SqliteStore)
             stack.callback(store.close)

@@ -50,7 +50,7 @@ def test_both_isolations_commit_and_roll_back(
 def test_any_other_isolation_is_refused_before_anything_happens(
     store: core.SqlStore, isolation: Any
 ) -> None:
-    with pytest.raises(core.ParameterError, match="isolation"):
+    with pytest.raises(core.ArgumentError, match="isolation"):
         store.transaction(isolation=isolation)
 
     assert count(store) == 0

@@ -84,7 +84,7 @@ def test_a_wrong_number_of_attempts_is_refused(
 ) -> None:
     work = Work(0, conflict())
 
-    with pytest.raises(core.ParameterError, match="attempts"):
+    with pytest.raises(core.ArgumentError, match="attempts"):
         store.run(work, attempts=attempts)
 
     assert work.calls == 0

@@ -208,7 +208,7 @@ def test_a_stream_takes_parameters_and_may_be_empty(store: core.SqlStore) -> Non
 
 @pytest.mark.parametrize("size", [0, -1, True, 2.0, "10", None])
 def test_a_wrong_size_of_a_stream_is_refused(store: core.SqlStore, size: Any) -> None:
-    with store.read() as snapshot, pytest.raises(core.ParameterError, match="size"):
+    with store.read() as snapshot, pytest.raises(core.ArgumentError, match="size"):
         snapshot.stream(EVERY, size=size)
 
 

@@ -30,7 +30,7 @@ PACKAGES = sorted(FOLDERS)
 ROUND_TRIP = """
     import os, tempfile
     import mooring_sqlite
-    from mooring import core
+    from mooring import core, migrate
 
     with tempfile.TemporaryDirectory() as folder:
         config = {"driver": "sqlite", "path": os.path.join(folder, "app.db")}
@@ -41,8 +41,8 @@ ROUND_TRIP = """
         with core.open(config, migrate="verify") as store:
             assert store.execute("SELECT email FROM users").scalar() == "a@b.c"
             assert core.health_check(store, deep=True).ok
-            source = core.driver_migrations(store)
-            print(len(source.files()), os.path.dirname(mooring_sqlite.__file__))
+            files = migrate.Migrator(store).source.files()
+            print(len(files), os.path.dirname(mooring_sqlite.__file__))
     """
 
 
@@ -180,13 +180,13 @@ def test_core_passes_its_own_tests_without_any_driver(
         import mooring, pytest
 
         root = sys.argv[1]
-        unit = os.path.join(root, "tests", "unit")
+        tests = os.path.join(root, "tests")
         assert not mooring.__file__.startswith(root)
         os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = os.getcwd()
         sys.exit(pytest.main([
-            "-q", "-c", os.path.join(root, "pyproject.toml"), "--confcutdir", unit,
+            "-q", "-c", os.path.join(root, "pyproject.toml"), "--confcutdir", tests,
             "-p", "no:cacheprovider", "--basetemp", os.path.join(os.getcwd(), "core"),
-            os.path.join(unit, "core"), os.path.join(unit, "migrate"),
+            os.path.join(tests, "unit", "core"), os.path.join(tests, "unit", "migrate"),
         ]))
         """
     found = re.search(r"(\d+) passed", run(alone, code, root))

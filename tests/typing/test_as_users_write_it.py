@@ -107,9 +107,10 @@ def test_health_is_a_value(config: dict[str, object]) -> None:
 def test_drivers_and_migrations_are_values(config: dict[str, object]) -> None:
     assert_type(core.drivers(), list[core.DriverEntry])
     with core.open(config) as store:
-        source = core.driver_migrations(store)
-        assert_type(source, migrate.Source | None)
-        migrator = migrate.Migrator(store, source)
+        folder = core.driver_folder(store)
+        assert_type(folder, core.Folder | None)
+        assert folder is not None
+        migrator = migrate.Migrator(store, migrate.Source(folder))
         assert_type(migrator.at_head(), bool)
         statuses: Sequence[migrate.MigrationStatus] = migrator.status()
     assert [status.state for status in statuses] == ["applied"] * 4

@@ -106,11 +106,11 @@ class TestDatabaseConfig:
         ids=repr,
     )
     def test_should_accept_postgres_driver_explicitly(
-        self, driver: str, options: dict[str, object], registry: Registry
+        self, driver: str, options: dict[str, Any], registry: Registry
     ) -> None:
         config = core.configure({"driver": driver, **options}, registry=registry)
 
-        assert config == PostgresConfig(**options)  # type: ignore[arg-type]
+        assert config == PostgresConfig(**options)
         assert config.driver == "postgres"
 
     @pytest.mark.parametrize("path", ["app.db", "/var/lib/app.db", ":memory:"])
@@ -177,7 +177,7 @@ class TestDatabaseConfig:
         error = refused(
             registry,
             driver="postgres",
-            password="hunter2",  # noqa: S106
+            password="hunter2",  # noqa: S106 - it must not be shown
             conn_string=5,
             sslmode="requre",
         )

@@ -134,11 +134,13 @@ def down(
         known = migrator.status()
         if to:
             _require_known(to, [one.version for one in known])
-        wanted = _to_undo(known, to, steps or 1)
+        versions = migrator.plan_down(to=to, steps=steps)
+        by_version = {one.version: one for one in known}
+        wanted = [by_version[version] for version in versions]
         if wanted and not yes and not _agreed(name, wanted, as_json=as_json):
             say("nothing was undone", err=True)
             return 1
-        undone = migrator.down(to=to, steps=steps or 1, timeout=lock_timeout)
+        undone = migrator.down(to=to, steps=steps, timeout=lock_timeout)
     if as_json:
         say_json(driver=place.config.driver, target=name, undone=_documents(undone))
         return 0
@@ -190,16 +192,6 @@ def _status_lines(title: str, found: "Sequence[MigrationStatus]") -> list[str]:
         for one in found
     ]
     return [head, *table(rows)]
-
-
-def _to_undo(
-    known: "Sequence[MigrationStatus]", to: int | None, steps: int
-) -> "list[MigrationStatus]":
-    """Return what `down` will undo, the newest first."""
-    applied = [one for one in reversed(known) if one.state != "pending"]
-    if to is None:
-        return applied[:steps]
-    return [one for one in applied if one.version > to]
 
 
 def _agreed(name: str, wanted: "Sequence[MigrationStatus]", *, as_json: bool) -> bool:

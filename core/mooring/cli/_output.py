@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import IO, Any
 
 import click
@@ -10,7 +10,6 @@ import click
 # Of the JSON objects; raised when a field changes its meaning or goes.
 SCHEMA = 1
 
-Style = Callable[[str], str]
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Write one JSON object to stdout."

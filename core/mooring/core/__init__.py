@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         MigrationUnit,
     )
     from mooring.core._open import (
-        driver_migrations,
+        driver_folder,
         open,  # noqa: A004 - core.open is the name that the design gives it
     )
     from mooring.core._pool import Lease, Pool, PoolStats
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from mooring.core._structure import option_fields
     from mooring.core._values import In, Json
     from mooring.core.errors import (
+        ArgumentError,
         CheckViolation,
         ConfigError,
         ConnectionLostError,
@@ -108,7 +109,7 @@ _HOME = {
         "MigrationSession",
         "MigrationUnit",
     ),
-    "_open": ("driver_migrations", "open"),
+    "_open": ("driver_folder", "open"),
     "_pool": ("Lease", "Pool", "PoolStats"),
     "_registry": ("Registry", "default_registry", "drivers"),
     "_result": ("Result", "Row"),
@@ -125,6 +126,7 @@ __all__ = [
     "API_VERSION",
     "DEFAULT_DRIVER",
     "AppliedRow",
+    "ArgumentError",
     "Capability",
     "Check",
     "CheckViolation",
@@ -201,7 +203,7 @@ __all__ = [
     "UnsupportedByDriver",
     "configure",
     "default_registry",
-    "driver_migrations",
+    "driver_folder",
     "drivers",
     "health_check",
     "hookimpl",

@@ -14,8 +14,8 @@ from mooring.core._result import Result
 from mooring.core._session import Session
 from mooring.core._statement import Statement
 from mooring.core.errors import (
+    ArgumentError,
     NestedTransactionError,
-    ParameterError,
     ReadOnlyError,
     SerializationError,
     TransactionAbortedError,
@@ -63,10 +63,7 @@ class SqlStoreBase(Generic[S]):
         self._readers = readers
         self._pid = os.getpid()
         self._closed = False
-        # "v20250711163858 (4/4)", noted when the migrations were looked at last.
-        self.schema = ""
-
-    # -- statements and scopes ------------------------------------------------
+        self._schema: dict[str, str] = {}
 
     def execute(self, sql: str, params: Mapping[str, object] | None = None) -> Result:
         """Execute one statement in a transaction of its own; see `SqlStore`."""
@@ -99,7 +96,9 @@ class SqlStoreBase(Generic[S]):
         pool.release(lease)
         return result
 
-    def transaction(self, *, isolation: str | None = None) -> _scopes.Transaction[S]:
+    def transaction(
+        self, *, isolation: _scopes.Isolation = None
+    ) -> _scopes.Transaction[S]:
         """Return a read-write transaction as a ``with`` block; see `SqlStore`."""
         return _scopes.Transaction(self, self.translate, self._writers, isolation)
 
@@ -112,7 +111,7 @@ class SqlStoreBase(Generic[S]):
     ) -> T:
         """Run *fn* serializably, and again on conflicts; see `SqlStore`."""
         if type(attempts) is not int or attempts < 1:
-            raise ParameterError(f"attempts must be an int >= 1, not {attempts!r}")
+            raise ArgumentError(f"attempts must be an int >= 1, not {attempts!r}")
         for attempt in range(1, attempts + 1):
             try:
                 with self.transaction(isolation="serializable") as tx:
@@ -126,8 +125,6 @@ class SqlStoreBase(Generic[S]):
             _pause(attempt)
         raise AssertionError  # the last attempt returns or raises
 
-    # -- reading rows into classes --------------------------------------------
-
     @property
     def converter(self) -> "RowConverter":
         """The cattrs converter that reads rows into classes; one per driver."""
@@ -135,8 +132,6 @@ class SqlStoreBase(Generic[S]):
 
     def _read_row(self, row: Mapping[str, object], cls: type[Any]) -> Any:
         return row_converter(self.driver).read(row, cls)
-
-    # -- capabilities ---------------------------------------------------------
 
     def require(self, capability: Capability) -> None:
         """Raise UnsupportedByDriver unless this store has *capability*."""
@@ -151,7 +146,11 @@ class SqlStoreBase(Generic[S]):
         """Open one connection now, so that a wrong configuration shows at once."""
         self._writers.release(self._writers.acquire(self.config.connect_timeout))
 
-    # -- end of life ----------------------------------------------------------
+    def note_schema(
+        self, table: str, *, version: int, applied: int, known: int
+    ) -> None:
+        """Remember how far a version table is, for the repr; a migrator says so."""
+        self._schema[table] = f"v{version} ({applied}/{known})"
 
     @property
     def closed(self) -> bool:
@@ -192,7 +191,7 @@ class SqlStoreBase(Generic[S]):
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else self._state()
-        words = ("<Store", self.driver, self.target, self.schema, state)
+        words = ("<Store", self.driver, self.target, *self._schema.values(), state)
         return " ".join(filter(None, words)) + ">"
 
     def _state(self) -> str:

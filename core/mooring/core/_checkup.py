@@ -48,17 +48,21 @@ def health_check(
         raise broken_hook(store.driver, "health_check", health, "a Health")
     if not opened.sources:
         return health
-    left = timeout - (monotonic() - started)
-    check = _migrations_check(store, opened.sources, left)
+    check = _migrations_check(store, opened.sources, started + timeout)
     return Health.of((*health.checks, check), latency=monotonic() - started)
 
 
-def _migrations_check(store: Any, sources: "Iterable[Source]", timeout: float) -> Check:
-    """Look whether all that is known is applied; within *timeout*, no file opened."""
-    name, detail = "migrations", "none"
+def _migrations_check(
+    store: Any, sources: "Iterable[Source]", deadline: float
+) -> Check:
+    """Look whether all that is known is applied; until *deadline*, no file opened."""
+    name = "migrations"
+    found = []
     for source in sources:
         try:
-            rows = store.migration_versions(source.table, timeout=max(timeout, 0))
+            rows = store.migration_versions(
+                source.table, timeout=max(deadline - monotonic(), 0)
+            )
             known = set(source.files())
         except MooringError as error:
             return Check(name=name, status="unknown", detail=error.message)
@@ -67,5 +71,5 @@ def _migrations_check(store: Any, sources: "Iterable[Source]", timeout: float) -
             detail = f"{len(known - applied)} pending, {len(applied - known)} unknown"
             return Check(name=name, status="failed", detail=detail)
         if applied:
-            detail = f"at {max(applied)} ({len(applied)}/{len(known)})"
-    return Check(name=name, status="ok", detail=detail)
+            found.append(f"at {max(applied)} ({len(applied)}/{len(known)})")
+    return Check(name=name, status="ok", detail=", ".join(found) or "none")

@@ -1,6 +1,6 @@
 """Entry points of installed distributions, found without importing any of them.
 
-Importing ``importlib.metadata`` is half of a cold start, so an ordinary
+Importing ``importlib.metadata`` takes long for a start, so an ordinary
 installation, ``name-version.dist-info`` folders on the path, is read directly.
 Where anything is unusual the whole answer comes from ``importlib.metadata``:
 an answer is never put together from both.

@@ -86,7 +86,7 @@ def package_folder(package: str, path: str = "migrations") -> Folder:
         directory = os.path.join(os.path.dirname(module.__file__), path)
         if os.path.isdir(directory):
             return DiskFolder(directory)
-    # Zipped wheels. Importing importlib.resources costs a fifth of a cold start,
+    # Zipped wheels. Importing importlib.resources takes long for a start,
     # which the ordinary case above does not pay.
     from importlib.resources import files
 

@@ -50,8 +50,8 @@ class MigrationSession(Protocol):
     def versions(self) -> Sequence[AppliedRow]:
         """Return what is applied, by version.
 
-        The version table, with its row 0, is created in one transaction if there is
-        none.
+        A version table that is missing is not made here: the first unit makes it, with
+        its row 0, so that a run that fails at once leaves nothing.
         """
         ...
 

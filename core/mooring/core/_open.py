@@ -5,12 +5,12 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
-from mooring.core._base import SqlStoreBase
 from mooring.core._config import StoreConfig
 from mooring.core._configure import Config, configure
 from mooring.core._dispatch import ask, broken_hook, kind_of
+from mooring.core._folder import Folder
 from mooring.core._registry import Registry, default_registry
-from mooring.core.errors import MigrationError, ParameterError
+from mooring.core.errors import ArgumentError, MigrationError
 
 if TYPE_CHECKING:
     from mooring.core._store import SqlStore, Store
@@ -57,7 +57,9 @@ def open(  # noqa: A001 - core.open is the name that the design gives it
             store is closed. Or two sources share a version table; nothing was opened.
     """
     if migrate not in (None, *get_args(Migrate)):
-        raise ParameterError(f"migrate must be one of {Migrate}, not {migrate!r}")
+        raise ArgumentError(
+            f"migrate must be one of {', '.join(get_args(Migrate))}, not {migrate!r}"
+        )
     registry = registry or default_registry()
     config = configure(config, registry=registry)
     sources = _sources(registry, config, migrations)
@@ -73,17 +75,14 @@ def open(  # noqa: A001 - core.open is the name that the design gives it
     return store
 
 
-def driver_migrations(store: "Store") -> "Source | None":
-    """Return the migrations that the store's own driver brings, None if none."""
-    return _driver_source(opened_with(store).registry, store.config)
+def driver_folder(store: "Store") -> Folder | None:
+    """Return the folder of migrations that the store's own driver brings, or None."""
+    return _driver_folder(opened_with(store).registry, store.config)
 
 
 def opened_with(store: "Store") -> Opened:
     """Return what *store* was opened with."""
     return _opened.get(store) or Opened(default_registry(), [])
-
-
-# -- the store ----------------------------------------------------------------
 
 
 def _open_store(registry: Registry, name: str, config: StoreConfig) -> Any:
@@ -111,16 +110,19 @@ def _sources(
     migrations: "Source | Sequence[Source]",
 ) -> "list[Source]":
     """Return the driver's own source, if it has one, and the application's."""
-    own = _driver_source(registry, config)
-    given: list[Any] = (
+    sources: list[Any] = (
         [*migrations] if isinstance(migrations, list | tuple) else [migrations]
     )
-    sources = [own, *given] if own else given
+    own = _driver_folder(registry, config)
+    if own is not None:
+        from mooring.migrate import Source
+
+        sources.insert(0, Source(own))
     tables: set[str] = set()
     for source in sources:
         table = getattr(source, "table", None)
         if table is None:
-            raise ParameterError(
+            raise ArgumentError(
                 f"migrations takes a migrate.Source, not {kind_of(source)}",
                 hint='migrations=migrate.Source("folder", table="app_versions")',
             )
@@ -137,27 +139,19 @@ def _sources(
 def _bring_to_head(store: Any, sources: "Iterable[Source]", mode: Migrate) -> None:
     from mooring.migrate import Migrator
 
-    notes = []
     for source in sources:
         migrator = Migrator(store, source)
         if mode == "apply":
             migrator.up()
         else:
             migrator.require_head()
-        versions = source.files()
-        if versions:
-            notes.append(f"v{max(versions)} ({len(versions)}/{len(versions)})")
-    if isinstance(store, SqlStoreBase):
-        store.schema = " ".join(notes)
 
 
-def _driver_source(registry: Registry, config: StoreConfig) -> "Source | None":
+def _driver_folder(registry: Registry, config: StoreConfig) -> Folder | None:
     name = config.driver
     if not registry.implements(name, "migrations_dir"):
         return None
-    folder = ask(registry, "migrations_dir", config, config=config)
+    folder: Folder = ask(registry, "migrations_dir", config, config=config)
     if not callable(getattr(folder, "iterdir", None)):
         raise broken_hook(name, "migrations_dir", folder, "a Folder")
-    from mooring.migrate import Source
-
-    return Source(folder)
+    return folder

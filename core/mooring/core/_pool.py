@@ -29,6 +29,7 @@ from mooring.core.errors import (
 )
 
 C = TypeVar("C")
+T = TypeVar("T")
 
 _NEVER = float("inf")
 
@@ -160,8 +161,6 @@ class Pool(Generic[C]):
         self._last_error = ""
         _pools.add(self)
 
-    # -- lending --------------------------------------------------------------
-
     def acquire(self, timeout: float | None = None) -> Lease[C]:
         """Lend a connection; give it back with `release`.
 
@@ -244,8 +243,6 @@ class Pool(Generic[C]):
             with self._lock:
                 self._all.discard(lease)
                 self._serve()
-
-    # -- waiting --------------------------------------------------------------
 
     def _acquire_slowly(self, timeout: float) -> Lease[C]:
         started = monotonic()
@@ -364,8 +361,6 @@ class Pool(Generic[C]):
             max_open=self._max_open,
         )
 
-    # -- the whole pool -------------------------------------------------------
-
     @property
     def stats(self) -> PoolStats:
         """The figures of this moment."""
@@ -376,6 +371,27 @@ class Pool(Generic[C]):
         """Return the idle and the lent connections of this moment, to look at."""
         with self._lock:
             return list(self._idle), [lease for lease in self._all if lease.lent]
+
+    def inspect(self, look: Callable[[C], T]) -> list[T]:
+        """Return what *look* says of each unused connection; nobody has it meanwhile.
+
+        It counts as no use: the connections age as if they had not been touched.
+        """
+        found = []
+        for _ in range(len(self._idle)):
+            try:
+                lease = self._idle.popleft()
+            except IndexError:
+                break
+            try:
+                found.append(look(lease.connection))
+            except BaseException:
+                self._discard(lease)
+                raise
+            self._idle.append(lease)
+            if self._waiters or self._end is not None:
+                self._settle(monotonic())
+        return found
 
     def close(self, timeout: float) -> None:
         """Close the pool; connections that are lent close as they come back.

@@ -141,8 +141,6 @@ class Registry:
             plugin, _ = self._load(name)
         return _has_hook(self._manager, plugin, hook)
 
-    # -- finding --------------------------------------------------------------
-
     def _installed(
         self, *, complete: bool = False
     ) -> Mapping[str, list[_discovery.EntryPoint]]:
@@ -199,8 +197,6 @@ class Registry:
             or name in self._installed()
             or name in self._installed(complete=True)
         )
-
-    # -- loading --------------------------------------------------------------
 
     def _load(self, name: str) -> tuple[object, DriverInfo]:
         if name in self._loaded:
@@ -304,8 +300,6 @@ class Registry:
                 " migrations_dir",
             ) from cause
         return manager
-
-    # -- errors ---------------------------------------------------------------
 
     def _conflict(self, name: str, also: Sequence[str] = ()) -> DriverConflictError:
         found = self._installed().get(name, ())

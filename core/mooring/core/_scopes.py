@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar
 
 from mooring.core._pool import forked
 from mooring.core._result import Columns, Result, Row
-from mooring.core._session import Session
+from mooring.core._session import Batches, Session
 from mooring.core._statement import Statement
 from mooring.core.errors import (
+    ArgumentError,
     NestedTransactionError,
-    ParameterError,
     StoreError,
     TransactionAbortedError,
 )
@@ -28,7 +28,7 @@ S = TypeVar("S", bound=Session)
 Translate = Callable[[str], Statement]
 State = Literal["new", "open", "failed", "closed", "orphaned"]
 
-ISOLATIONS = (None, "serializable")
+Isolation = Literal["serializable"] | None
 
 open_scopes: ContextVar[tuple["Scope[Any]", ...]] = ContextVar(
     "mooring_open_scopes", default=()
@@ -50,6 +50,8 @@ class Scope(Generic[S]):
     """A connection borrowed for the length of a ``with`` block."""
 
     kind = "scope"
+    # Whether leaving it after a failure loses what somebody may believe to be kept.
+    loses_work = True
     __slots__ = (
         "_failure",
         "_lease",
@@ -132,7 +134,7 @@ class Scope(Generic[S]):
             self._state = "closed"
             self._forget()
             self._give_back(fit=fit or self._session.reset())
-        if failure is not None and kind is None and self.kind != "snapshot":
+        if failure is not None and kind is None and self.loses_work:
             raise aborted(failure) from failure
 
     def _begin(self) -> None:
@@ -186,10 +188,10 @@ class Transaction(Scope[S]):
         store: object,
         translate: Translate,
         pool: "Pool[S]",
-        isolation: str | None,
+        isolation: Isolation,
     ) -> None:
-        if isolation not in ISOLATIONS:
-            raise ParameterError(
+        if isolation not in (None, "serializable"):
+            raise ArgumentError(
                 f"isolation must be None or 'serializable', not {isolation!r}"
             )
         super().__init__(store, translate, pool)
@@ -219,8 +221,6 @@ class Transaction(Scope[S]):
         except StoreError:
             self._session.rollback()
             raise
-
-    # -- savepoints -----------------------------------------------------------
 
     def enter_savepoint(self) -> int:
         """Set the next savepoint and return its depth; `Savepoint` calls it."""
@@ -291,11 +291,12 @@ class Snapshot(Scope[S]):
     """
 
     kind = "snapshot"
+    loses_work = False
     __slots__ = ("_streams",)
 
     def __init__(self, store: object, translate: Translate, pool: "Pool[S]") -> None:
         super().__init__(store, translate, pool)
-        self._streams: list[Iterator[Any]] = []
+        self._streams: list[Batches] = []
 
     def stream(
         self,
@@ -312,7 +313,7 @@ class Snapshot(Scope[S]):
         if self._state != "open":
             self._refuse()
         if type(size) is not int or size < 1:
-            raise ParameterError(f"size must be an int >= 1, not {size!r}")
+            raise ArgumentError(f"size must be an int >= 1, not {size!r}")
         try:
             statement = self._translate(sql)
             text, values = statement.bind(params)
@@ -323,7 +324,7 @@ class Snapshot(Scope[S]):
         self._streams.append(batches)
         return self._rows(batches)
 
-    def _rows(self, batches: Iterator[tuple[Any, list[Any]]]) -> Iterator[Row]:
+    def _rows(self, batches: Batches) -> Iterator[Row]:
         try:
             while True:
                 if self._state != "open":
@@ -343,9 +344,8 @@ class Snapshot(Scope[S]):
             self._fail(error)
             raise
         finally:
-            close = getattr(batches, "close", None)
-            if close is not None and self._state != "orphaned":
-                close()
+            if self._state != "orphaned":
+                batches.close()
 
     def _begin(self) -> None:
         self._session.begin(isolation="serializable", read_only=True)
@@ -356,7 +356,7 @@ class Snapshot(Scope[S]):
             # Closing frees the engine's cursor; a thread that is in the middle of
             # one keeps it, and meets the closed scope at its next row.
             if not getattr(batches, "gi_running", False):
-                batches.close()  # type: ignore[attr-defined]  # a generator
+                batches.close()
         self._session.rollback()
 
 

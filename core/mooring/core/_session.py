@@ -1,12 +1,13 @@
 """What a driver implements for one connection; the scopes do the rest."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any, Protocol
 
 from mooring.core._result import Description, Result
 from mooring.core._statement import Statement
 
 Values = tuple[object, ...]
+Batches = Generator[tuple[Description, list[tuple[Any, ...]]], None, None]
 
 
 class Session(Protocol):
@@ -40,8 +41,11 @@ class Session(Protocol):
 
     def stream(
         self, statement: Statement, text: str, values: Values, size: int
-    ) -> Iterator[tuple[Description, list[tuple[Any, ...]]]]:
-        """Execute a query and yield its columns with *size* rows at a time."""
+    ) -> Batches:
+        """Execute a query and yield its columns with *size* rows at a time.
+
+        Closing the generator frees the engine's cursor.
+        """
         ...
 
     def begin(self, *, isolation: str | None, read_only: bool) -> None:

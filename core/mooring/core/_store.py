@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, Self, TypeVar, runtime_checkable
 
 from mooring.core._config import StoreConfig
 from mooring.core._driver import Capability
@@ -133,7 +133,7 @@ class SqlStore(Store, Protocol):
         ...
 
     def transaction(
-        self, *, isolation: str | None = None
+        self, *, isolation: Literal["serializable"] | None = None
     ) -> AbstractContextManager[Transaction]:
         """Return a read-write transaction as a ``with`` block.
 
@@ -158,14 +158,14 @@ class SqlStore(Store, Protocol):
         """
         ...
 
-    def run(self, fn: Callable[[Any], T], *, attempts: int = 10) -> T:
+    def run(self, fn: Callable[[Transaction], T], *, attempts: int = 10) -> T:
         """Return ``fn(tx)``, run in a serializable transaction that is committed.
 
         On a conflict with another transaction *fn* runs again, in the same thread and
         context, after a short pause: it must have no effects outside.
 
         Args:
-            fn: Called with a `Transaction`.
+            fn: Called with the transaction.
             attempts: Most runs, >= 1.
 
         Raises:

@@ -66,11 +66,9 @@ def _structure_fields(
     options: Mapping[str, object], config_class: type[StoreConfig]
 ) -> StoreConfig | list[Problem]:
     """Return the instance, or all problems in the order of the options' fields."""
-    fields = option_fields(config_class)
+    fields = option_fields(attrs.resolve_types(config_class))
     seen: list[str] = []
     converter = _converter(seen)
-    attrs.resolve_types(config_class)
-    types = {key: field.type for key, field in option_fields(config_class).items()}
     problems: list[Problem] = []
     good: dict[str, object] = {}
     for key, field in fields.items():
@@ -78,7 +76,7 @@ def _structure_fields(
             if field.default is attrs.NOTHING:
                 problems.append(Problem(key, "is required"))
             continue
-        found = _structure_one(converter, field, types[key], options[key])
+        found = _structure_one(converter, field, options[key])
         if isinstance(found, Problem):
             problems.append(found)
         else:
@@ -101,7 +99,7 @@ def _structure_fields(
 
 
 def _structure_one(
-    converter: "Converter", field: "attrs.Attribute[Any]", type_: Any, value: object
+    converter: "Converter", field: "attrs.Attribute[Any]", value: object
 ) -> Problem | tuple[object]:
     """Return the option's value in a 1-tuple, or what is wrong with it."""
     key = field.alias or field.name
@@ -112,11 +110,12 @@ def _structure_one(
             return (value,)
         return Problem(key, f"expected str, got {type(value).__name__}")
     try:
-        structured = converter.structure(value, type_)
+        declared: Any = field.type
+        structured = converter.structure(value, declared)
     except _WrongTypeError as error:
         return Problem(key, str(error))
     except Exception as error:  # noqa: BLE001 - a third party's hook
-        return Problem(key, _reason(error, type_))
+        return Problem(key, _reason(error, field.type))
     try:
         if field.validator is not None:
             field.validator(None, field, structured)
@@ -125,7 +124,7 @@ def _structure_one(
     except AttributeError:
         pass  # it looks at other options: asked again when there is an instance
     except Exception as error:  # noqa: BLE001 - a third party's validator
-        return Problem(key, _reason(error, type_))
+        return Problem(key, _reason(error, field.type))
     return (structured,)
 
 

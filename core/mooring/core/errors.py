@@ -12,6 +12,7 @@
     │   ├── IncompatibleDriverError     written for another API version
     │   └── DriverProtocolError         it broke the contract of a hook
     ├── UnsupportedByDriver             a capability the store does not have
+    ├── ArgumentError                   a call with an argument out of range
     ├── StoreError                      an opened store, or one that could not be
     │   ├── OpenError                   it could not be opened
     │   ├── StoreClosedError            used after close, or in a forked child
@@ -29,7 +30,7 @@
     │   ├── ReadOnlyError               a write where only reads are possible
     │   ├── StatementError              the engine refused the statement
     │   │   ├── StatementNotAllowedError    it would leak into the next borrower
-    │   │   └── ParameterError          placeholders, values or arguments
+    │   │   └── ParameterError          placeholders and values
     │   ├── IntegrityError              a constraint
     │   │   ├── UniqueViolation
     │   │   ├── ForeignKeyViolation
@@ -61,8 +62,16 @@ class MooringError(Exception):
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
-        self.message = message
         self.hint = hint
+
+    @property
+    def message(self) -> str:
+        """What happened, without the hint."""
+        return str(self.args[0])
+
+    @message.setter
+    def message(self, message: str) -> None:
+        self.args = (message, *self.args[1:])
 
     def __str__(self) -> str:
         if self.hint is None:
@@ -139,7 +148,7 @@ class UnknownDriverError(DriverError, LookupError):
     Attributes:
         installed: Names of the drivers that could be used.
         broken: Names of those that could not, with the reason.
-        suggestion: The installed name that looks most like the one asked for.
+        suggestion: The known name that looks most like the one asked for, or None.
     """
 
     def __init__(
@@ -203,6 +212,10 @@ class UnsupportedByDriver(MooringError):  # noqa: N818 - named in the design's c
         super().__init__(message, hint=hint)
         self.driver = driver
         self.capability = capability
+
+
+class ArgumentError(MooringError, ValueError):
+    """A call was made with an argument that it does not take; it had no effect."""
 
 
 class StoreError(MooringError):
@@ -291,7 +304,7 @@ class StatementNotAllowedError(StatementError):
 
 
 class ParameterError(StatementError, ValueError):
-    """Placeholders and values do not fit, or an argument is out of range."""
+    """Placeholders and values do not fit; the statement did not run."""
 
 
 class IntegrityError(StoreError):

@@ -1,10 +1,11 @@
 """The migration runner: compares files with the database, and closes the gap."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mooring.core import AppliedRow, File, Migratable, driver_migrations
+from mooring.core import AppliedRow, File, Migratable, driver_folder
 from mooring.core.errors import (
+    ArgumentError,
     DatabaseAheadError,
     MigrationError,
     MigrationOrderError,
@@ -45,20 +46,14 @@ class Migrator:
         *,
         progress: Progress | None = None,
     ) -> None:
-        if not callable(getattr(store, "migration_session", None)):
+        if not isinstance(store, Migratable):
             raise UnsupportedByDriver(
                 f"the {store.driver} driver does not run migrations",
                 driver=store.driver,
                 capability="migrations",
             )
-        found = source or driver_migrations(store)
-        if found is None:
-            raise MigrationError(
-                f"the {store.driver} driver brings no migrations",
-                hint="give the migrator a source of its own",
-            )
-        self._store: Migratable = store
-        self._source = found
+        self._store = store
+        self._source = source or _own_source(store)
         self._progress = progress
 
     @property
@@ -81,8 +76,9 @@ class Migrator:
             MigrationsPendingError: The database is behind; it says which are pending.
             DatabaseAheadError: It was migrated by a newer release.
         """
-        files = self._source.files()
-        pending = self._pending(files, self._applied())
+        files, applied = self._source.files(), self._applied()
+        pending = self._pending(files, applied)
+        self._note(files, applied)
         if pending:
             listed = ", ".join(str(version) for version in pending)
             raise MigrationsPendingError(
@@ -110,14 +106,14 @@ class Migrator:
         Raises:
             MigrationError: What `up` would raise before it changes anything.
         """
-        files = self._source.files()
-        pending = self._pending(files, self._applied(), to)
+        files, applied = self._source.files(), self._applied()
+        pending = self._pending(files, applied, to)
         if not pending:
             return []
         from mooring.migrate._files import refuse_changed
         from mooring.migrate._run import read_files
 
-        refuse_changed(files, self._applied())
+        refuse_changed(files, applied)
         return read_files(files, pending).plan("up")
 
     def up(
@@ -141,8 +137,9 @@ class Migrator:
             MigrationFailedError: A statement failed; it says what state was left.
                 After each of the others nothing of the run was applied.
         """
-        files = self._source.files()
-        if not self._pending(files, self._applied(), to):
+        files, applied = self._source.files(), self._applied()
+        if not self._pending(files, applied, to):
+            self._note(files, applied)
             return []
         # What reads and runs files is imported behind this line: a start at head
         # does not pay for it.
@@ -155,49 +152,65 @@ class Migrator:
             refuse_changed(files, applied)
             pending = self._pending(files, applied, to)
             run = Run(session, read_files(files, pending), self._progress)
-            return run.up(at=max(applied, default=0))
+            done = run.up(at=max(applied, default=0))
+        self._note(files, [*applied, *(step.version for step in done)])
+        return done
+
+    def plan_down(
+        self, *, to: int | None = None, steps: int | None = None
+    ) -> list[int]:
+        """Return the versions that `down` would undo, in order; nothing is locked.
+
+        Args:
+            to: As in `down`.
+            steps: As in `down`.
+
+        Raises:
+            ArgumentError: As in `down`.
+        """
+        return _to_undo(self._applied(), to, steps)
 
     def down(
         self,
         *,
         to: int | None = None,
-        steps: int = 1,
+        steps: int | None = None,
         timeout: float | None = None,
     ) -> "list[Step]":
         """Undo applied migrations, the newest version first.
 
         Args:
             to: Undo every version above this one, >= 0; 0 undoes all.
-            steps: Without *to*: how many to undo, >= 1.
+            steps: How many to undo, >= 1; one, if *to* is not given either.
             timeout: Seconds to wait for the lock; ``migration_timeout`` by default.
 
         Returns:
             What was undone, in order; [] where nothing is applied.
 
         Raises:
+            ArgumentError: *to* and *steps* are both given, or out of range.
             MigrationError: An applied version has no file, so that there is no way
                 back; or as in `up`. Nothing of the run was undone, except after a
                 MigrationFailedError, which says what state was left.
         """
-        if steps < 1 or (to is not None and to < 0):
-            raise MigrationError("down needs steps >= 1 or a version to >= 0")
         files = self._source.files()
-        if not self._applied():
+        if not self.plan_down(to=to, steps=steps):
             return []
         from mooring.migrate._run import Run, read_files
 
         with self._session(timeout) as session:
-            applied = sorted((row.version for row in session.versions()), reverse=True)
-            wanted = applied[:steps] if to is None else [v for v in applied if v > to]
+            applied = [row.version for row in session.versions()]
+            wanted = _to_undo(applied, to, steps)
             lost = [version for version in wanted if version not in files]
             if lost:
                 raise MigrationError(
                     f"version {lost[0]} is applied, but its file is not here",
                     hint="undo it with the release that applied it",
                 )
-            return Run(session, read_files(files, wanted), self._progress).down()
-
-    # -- what is applied, what is pending ---------------------------------------
+            done = Run(session, read_files(files, wanted), self._progress).down()
+        undone = {step.version for step in done}
+        self._note(files, [version for version in applied if version not in undone])
+        return done
 
     def _session(self, timeout: float | None) -> Any:
         if timeout is None:
@@ -207,6 +220,18 @@ class Migrator:
     def _applied(self) -> dict[int, AppliedRow]:
         rows = self._store.migration_versions(self._source.table)
         return {row.version: row for row in rows or ()}
+
+    def _note(self, files: Mapping[int, File], applied: Iterable[int]) -> None:
+        """Tell the store how far it is, if it wants to know."""
+        note = getattr(self._store, "note_schema", None)
+        if note is not None and files:
+            versions = set(applied)
+            note(
+                self._source.table,
+                version=max(versions, default=0),
+                applied=len(versions & files.keys()),
+                known=len(files),
+            )
 
     @staticmethod
     def _pending(
@@ -235,3 +260,25 @@ class Migrator:
                 hint="give the files versions above it, or undo to below them first",
             )
         return pending
+
+
+def _own_source(store: Any) -> Source:
+    folder = driver_folder(store)
+    if folder is None:
+        raise MigrationError(
+            f"the {store.driver} driver brings no migrations",
+            hint="give the migrator a source of its own",
+        )
+    return Source(folder)
+
+
+def _to_undo(applied: Iterable[int], to: int | None, steps: int | None) -> list[int]:
+    """Return the versions to undo, the newest first."""
+    if to is not None and steps is not None:
+        raise ArgumentError("give to, a version, or steps, a number, but not both")
+    if (to is not None and to < 0) or (steps is not None and steps < 1):
+        raise ArgumentError("to must be a version >= 0, steps a number >= 1")
+    newest_first = sorted(applied, reverse=True)
+    if to is None:
+        return newest_first[: steps or 1]
+    return [version for version in newest_first if version > to]

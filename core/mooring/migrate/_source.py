@@ -3,7 +3,7 @@
 from typing import Final
 
 from mooring.core import DiskFolder, File, Folder
-from mooring.core.errors import MigrationParseError
+from mooring.core.errors import ArgumentError, MigrationParseError
 from mooring.migrate._filename import version_of
 
 DEFAULT_TABLE: Final = "goose_db_version"
@@ -19,13 +19,13 @@ class Source:
             in one database need one each.
 
     Raises:
-        ValueError: The table's name is not allowed.
+        ArgumentError: The table's name is not allowed.
     """
 
     def __init__(self, folder: Folder | str, *, table: str = DEFAULT_TABLE) -> None:
         plain = table.replace("_", "a")
         if not (plain.isascii() and plain.isalnum() and not table[0].isdigit()):
-            raise ValueError(
+            raise ArgumentError(
                 f"version table {table!r}: use ASCII letters, digits and underscores"
             )
         self.folder: Folder = DiskFolder(folder) if isinstance(folder, str) else folder

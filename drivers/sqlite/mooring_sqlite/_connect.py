@@ -39,14 +39,18 @@ def settings_for(
 
 
 def connect(
-    config: SqliteConfig, location: Location, *, read_only: bool, timeout: float
+    config: SqliteConfig,
+    location: Location,
+    settings: Mapping[str, Setting],
+    *,
+    timeout: float,
 ) -> sqlite3.Connection:
     """Return a connection on which every setting was made and verified.
 
     Args:
         config: The store's configuration.
         location: The database; its file exists.
-        read_only: Refuse writes on this connection.
+        settings: What `settings_for` returned.
         timeout: Seconds to wait for locks, > 0.
 
     Raises:
@@ -75,7 +79,7 @@ def connect(
         connection.set_progress_handler(None, 0)
         if not location.in_memory:
             _switch_to_wal(connection, location, deadline)
-        _apply(connection, settings_for(config, location, read_only=read_only))
+        _apply(connection, settings)
     except sqlite3.Error as cause:
         connection.close()
         raise translate_error(cause, target=location.path) from cause

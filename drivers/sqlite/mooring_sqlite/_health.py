@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
-from mooring.core import Check, Health, Lease, MooringError, Pool, StoreError
+from mooring.core import Check, Health, MooringError
 
 from mooring_sqlite._connect import Setting, read_settings
 
@@ -56,10 +56,9 @@ def _ask(store: "SqliteStore", name: str, sql: str, deadline: float) -> Check:
         session.connection.set_progress_handler(lambda: monotonic() > deadline, 1000)
         (answer,) = session.connection.execute(sql).fetchone()
     except sqlite3.Error as error:
-        late = getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_INTERRUPT
-        detail = "did not finish in time" if late else str(error)
-        status = "unknown" if late else "failed"
-        return Check(name=name, status=status, detail=detail)  # type: ignore[arg-type]  # a literal of two
+        if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_INTERRUPT:
+            return Check(name=name, status="unknown", detail="did not finish in time")
+        return Check(name=name, status="failed", detail=str(error))
     finally:
         session.unlimited()
         session.limited()
@@ -71,22 +70,22 @@ def _ask(store: "SqliteStore", name: str, sql: str, deadline: float) -> Check:
 
 def _settings(store: "SqliteStore", *, deep: bool) -> list[Check]:
     """Look at the PRAGMAs of every connection; a lent one's were seen before."""
-    seen = 0
-    lent_count = 0
+    seen = lent = 0
     wrong: dict[str, list[str]] = {}
     values: dict[str, list[Setting]] = {}
     for pool in store.pools():
-        for session, lent in _sessions(pool):
-            seen += 1
-            lent_count += lent
-            found = session.settings if lent else read_verified(session)
-            for name, value in found.items():
+        found = pool.inspect(_expected_and_found)
+        in_use = [lease.connection.settings for lease in pool.leases()[1]]
+        seen += len(found) + len(in_use)
+        lent += len(in_use)
+        for expected, now in found + [(settings, settings) for settings in in_use]:
+            for name, value in now.items():
                 values.setdefault(name, []).append(value)
-                if value != session.settings[name]:
+                if value != expected[name]:
                     wrong.setdefault(name, []).append(f"{value} in {pool.name}")
     where = f"on {seen} connection{'s' * (seen != 1)}"
-    if lent_count:
-        where += f", {lent_count} as last verified, being in use"
+    if lent:
+        where += f", {lent} as last verified, being in use"
     shown = ("foreign_keys", "journal_mode", *(values if deep else wrong))
     checks = []
     for name in dict.fromkeys(shown):
@@ -99,35 +98,15 @@ def _settings(store: "SqliteStore", *, deep: bool) -> list[Check]:
     return checks
 
 
+def _expected_and_found(
+    session: "SqliteSession",
+) -> tuple[dict[str, Setting], dict[str, Setting]]:
+    return session.settings, read_settings(session.connection, session.settings)
+
+
 def _in_words(values: "Sequence[Setting]") -> str:
     """Return "= 1", or "= 0 and 1" where the connections differ on purpose."""
     return f"= {' and '.join(str(value) for value in dict.fromkeys(values))}"
-
-
-def read_verified(session: "SqliteSession") -> dict[str, Setting]:
-    """Return the PRAGMAs of an unused connection as they are now."""
-    found = read_settings(session.connection, session.settings)
-    session.verified_at = monotonic()
-    return found
-
-
-def _sessions(pool: "Pool[SqliteSession]") -> "list[tuple[SqliteSession, bool]]":
-    """Return each connection, with whether somebody has it.
-
-    Unused ones are borrowed one by one while they are looked at.
-    """
-    found: list[tuple[SqliteSession, bool]] = []
-    borrowed: list[Lease[SqliteSession]] = []
-    lent = pool.leases()[1]
-    try:
-        while pool.stats.idle:
-            borrowed.append(pool.acquire(0))
-    except StoreError:
-        pass  # somebody took it in between: it is among those in use
-    found += [(lease.connection, False) for lease in borrowed]
-    for lease in borrowed:
-        pool.release(lease)
-    return found + [(lease.connection, True) for lease in lent]
 
 
 def _disk(store: "SqliteStore") -> Check:

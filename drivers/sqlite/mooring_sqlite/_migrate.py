@@ -241,5 +241,8 @@ class SqliteUnit:
             )
 
     def _leave(self) -> None:
-        self._session.reset()
-        self._session.restore(self._settings)
+        if not (self._session.reset() and self._session.restore(self._settings)):
+            raise StoreError(
+                "the connection could not be brought back to its settings",
+                hint="open the store again; look at what the migration set",
+            )

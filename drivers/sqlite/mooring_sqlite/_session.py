@@ -1,7 +1,7 @@
 """One SQLite connection as the scopes of core use it."""
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from time import monotonic
 from typing import Any
 
@@ -45,7 +45,6 @@ class SqliteSession:
         "connection",
         "settings",
         "target",
-        "verified_at",
     )
 
     def __init__(
@@ -60,7 +59,6 @@ class SqliteSession:
         self.connection = connection
         self.settings = settings
         self.target = target
-        self.verified_at = monotonic()
         self._use_cursor(connection.cursor())
         self._read = read
         self._limit = statement_timeout
@@ -94,7 +92,7 @@ class SqliteSession:
         text: str,
         values: Values,
         size: int,
-    ) -> Iterator[tuple[Any, Rows]]:
+    ) -> Generator[tuple[Any, Rows], None, None]:
         """Yield the columns with *size* rows at a time; see `core.Session`."""
         cursor = self.connection.cursor()
         try:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mooring.core import (
     AppliedRow,
@@ -84,8 +84,6 @@ class SqliteStore(SqlStoreBase[SqliteSession]):
             check_period=config.health_check_period,
         )
 
-    # -- connections ------------------------------------------------------------
-
     def _connect_writer(self, timeout: float) -> SqliteSession:
         if self._connected and self.location.in_memory:
             raise StoreClosedError(
@@ -103,15 +101,15 @@ class SqliteStore(SqlStoreBase[SqliteSession]):
         config, location = self.config, self.location
         # Before opening, too: what stands there now is not for us to touch.
         self._require_same_file()
-        connection = connect(
-            config,
-            location,
-            read_only=read_only,
-            timeout=min(timeout, config.connect_timeout),
-        )
+        settings = settings_for(config, location, read_only=read_only)
         session = SqliteSession(
-            connection,
-            settings=settings_for(config, location, read_only=read_only),
+            connect(
+                config,
+                location,
+                settings,
+                timeout=min(timeout, config.connect_timeout),
+            ),
+            settings=settings,
             target=config.path,
             statement_timeout=config.statement_timeout,
             read=self._read_row,
@@ -152,8 +150,6 @@ class SqliteStore(SqlStoreBase[SqliteSession]):
             " use the transaction that is open; or raise busy_timeout",
         )
 
-    # -- migrations -------------------------------------------------------------
-
     def migration_versions(
         self, table: str, *, timeout: float | None = None
     ) -> Sequence[AppliedRow] | None:
@@ -175,8 +171,6 @@ class SqliteStore(SqlStoreBase[SqliteSession]):
         from mooring_sqlite._migrate import SqliteMigrationSession
 
         return SqliteMigrationSession(self.location, self._writers, table, timeout)
-
-    # -- in words ---------------------------------------------------------------
 
     def pools(self) -> "list[Pool[SqliteSession]]":
         """Return the pools of connections, each once: for health checks."""
@@ -211,7 +205,7 @@ def open_sqlite(config: SqliteConfig) -> SqliteStore:
     return store
 
 
-def _capabilities(config: SqliteConfig, location: Location) -> frozenset[Any]:
+def _capabilities(config: SqliteConfig, location: Location) -> frozenset[Capability]:
     if location.in_memory:
         return _IN_MEMORY
     found = _ALL

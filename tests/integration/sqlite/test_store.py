@@ -4,6 +4,7 @@ import signal
 import sqlite3
 import stat
 import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
+from textwrap import dedent
 from time import monotonic, sleep
 from uuid import uuid4
 
@@ -35,19 +37,14 @@ HOLDER = """
 
 # Opens what it may not write; root, who may write everything, becomes another user.
 NOT_WRITABLE = """
-    import contextlib, os, pwd, sys
     from mooring import core
 
     folder, kind = sys.argv[1:]
     config = {"driver": "sqlite", "path": f"{folder}/app.db"}
     core.open(config).close()
-    # The other user may not be able to import: what an error needs is loaded here.
-    with contextlib.suppress(core.OpenError):
-        core.open({"driver": "sqlite", "path": folder})
     os.chmod(config["path"], 0o444 if kind == "file" else 0o666)
     os.chmod(folder, 0o777 if kind == "file" else 0o555)
-    if os.getuid() == 0:
-        os.setresuid(65534, 65534, 65534)
+    become_nobody()
     try:
         core.open(config)
     except core.OpenError as error:
@@ -207,11 +204,11 @@ class TestStore:
 
     @pytest.mark.parametrize("kind", ["file", "folder"])
     def test_a_place_that_may_not_be_written_is_named_with_the_user(
-        self, start: Start, kind: str
+        self, start_unprivileged: Start, kind: str
     ) -> None:
         # Not in tmp_path, which only its owner may enter.
         with tempfile.TemporaryDirectory() as folder:
-            child = start(NOT_WRITABLE, folder, kind)
+            child = start_unprivileged(NOT_WRITABLE, folder, kind)
             answer, errors = child.communicate(timeout=60)
             place = os.path.realpath(folder)
 
@@ -524,17 +521,28 @@ class TestOtherProcesses:
         assert reader.communicate(timeout=60) == ("1\n", "")
 
 
-# Writes until the file may not grow, prints what was acknowledged and the error, then
-# goes on under the old limit.
-FILE_SIZE_LIMIT = """
-    import resource, signal, sys
+# Writes until the disk is full, prints what was acknowledged and the error, then goes
+# on with room again. The disk is a limit to the size of files, or a small tmpfs; that
+# one is mounted where only this process sees it, so that it ends with the process.
+FULL_DISK = """
+    import os, resource, signal, subprocess, sys
     from mooring import core
 
+    path, kind = sys.argv[1:]
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def mount(options):
+        folder = os.path.dirname(path)
+        command = ["mount", "-t", "tmpfs", "-o", options, "none", folder]
+        subprocess.run(command, check=True)
+
+    if kind == "tmpfs":
+        mount("size=600k")
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    store = core.open({"driver": "sqlite", "path": sys.argv[1]})
+    store = core.open({"driver": "sqlite", "path": path})
     add = "INSERT INTO users (id, email, role) VALUES (:id, :email, 'user')"
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, before[1]))
+    if kind == "file size limit":
+        resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, limits[1]))
     done = 0
     try:
         while True:
@@ -544,9 +552,11 @@ FILE_SIZE_LIMIT = """
                     tx.execute(add, {"id": name, "email": name})
             done += 1
     except core.StorageError as error:
-        print(done, type(error).__name__, sys.argv[1] in error.message)
+        print(done, type(error).__name__, path in error.message, error.retryable)
     print(store.execute("SELECT count(*) FROM users").scalar())
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    if kind == "tmpfs":
+        mount("remount,size=8m")
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     store.execute(add, {"id": "after", "email": "after"})
     print(store.execute("PRAGMA integrity_check").scalar())
     store.close()
@@ -568,83 +578,49 @@ FIRST_OPEN = """
 """
 
 
-@contextlib.contextmanager
-def tmpfs(folder: Path, size: str) -> Iterator[Callable[[str], None]]:
-    """Mount a small disk; the function that it yields gives it another size."""
-
-    def mount(options: str) -> None:
-        command = ["mount", "-t", "tmpfs", "-o", options, "none", str(folder)]
-        subprocess.run(command, check=True, capture_output=True)
-
-    mount(f"size={size}")
-    try:
-        yield lambda size: mount(f"remount,size={size}")
-    finally:
-        # Lazily: a process keeps its lock files open until it ends.
-        subprocess.run(["umount", "--lazy", folder], check=True)
+# Runs a command in a mount namespace of its own: what it mounts, nobody else sees, and
+# nothing of it stays behind, not even if it is killed.
+APART = ("unshare", "--mount", "--propagation", "private")
 
 
 def disks() -> list[str]:
     """Return the ways to fill a disk: only root may mount a small one."""
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            with tmpfs(Path(folder), "64k"):
-                return ["file size limit", "tmpfs"]
-        except (OSError, subprocess.CalledProcessError):
-            return ["file size limit"]
+    mount = (*APART, "mount", "-t", "tmpfs", "none", tempfile.gettempdir())
+    try:
+        subprocess.run(mount, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        return ["file size limit"]
+    return ["file size limit", "tmpfs"]
 
 
 class TestFullDisk:
-    def fill_up_to_a_file_size_limit(
-        self, start: Start, path: Path
-    ) -> tuple[int, str, int]:
-        child = start(FILE_SIZE_LIMIT, path)
-        answer, errors = child.communicate(timeout=60)
-        assert errors == ""
-        error, count, integrity = answer.splitlines()
-        done, name, names_file = error.split()
-        assert (names_file, integrity) == ("True", "ok")
-        return int(done), name, int(count)
-
-    def fill_a_tmpfs(self, folder: Path) -> tuple[int, str, int]:
-        done = 0
-
-        def fill(store: SqliteStore) -> None:
-            nonlocal done
-            while True:
-                with store.transaction() as tx:
-                    for part in range(20):
-                        add_user(tx, f"{done}-{part}" + "x" * 100)
-                done += 1
-
-        with (
-            tmpfs(folder, "600k") as resize,
-            core.open({"driver": "sqlite", "path": str(folder / "app.db")}) as store,
-        ):
-            assert isinstance(store, SqliteStore)
-            with pytest.raises(core.StorageFullError, match=str(folder)) as caught:
-                fill(store)
-            count = count_users(store)
-            resize("8m")
-            add_user(store, "after")
-            assert store.execute("PRAGMA integrity_check").scalar() == "ok"
-        assert caught.value.retryable
-        return done, type(caught.value).__name__, count
-
     @pytest.mark.parametrize("disk", disks())
     def test_a_full_disk_is_a_typed_error_and_keeps_what_was_acknowledged(
-        self, start: Start, tmp_path: Path, disk: str
+        self, tmp_path: Path, disk: str
     ) -> None:
-        if disk == "tmpfs":
-            done, error, count = self.fill_a_tmpfs(tmp_path)
-        else:
-            done, error, count = self.fill_up_to_a_file_size_limit(
-                start, tmp_path / "app.db"
-            )
+        # run() kills it when the time is over; unshare becomes the program it runs.
+        child = subprocess.run(
+            [
+                *(APART if disk == "tmpfs" else ()),
+                *(sys.executable, "-c", dedent(FULL_DISK)),
+                *(tmp_path / "app.db", disk),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert child.stderr == ""
+        error, count, integrity = child.stdout.splitlines()
+        done, name, names_file, retryable = error.split()
 
-        assert done > 0
-        assert count == done * 20
-        assert error in ("StorageFullError", "StorageError")
+        assert int(done) > 0
+        assert int(count) == int(done) * 20
+        assert (names_file, integrity) == ("True", "ok")
+        if disk == "tmpfs":
+            assert (name, retryable) == ("StorageFullError", "True")
+            assert os.listdir(tmp_path) == []
+        else:
+            assert name in ("StorageFullError", "StorageError")
 
     @pytest.mark.parametrize("limit", [0, 100, 4096, 20_000, 40_000, 70_000])
     def test_a_first_open_that_fails_leaves_no_file_or_one_that_opens(

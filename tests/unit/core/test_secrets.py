@@ -117,12 +117,12 @@ class Vault:
 
 
 class MigratedVault(Vault):
-    """One that brings migrations, where they can be found."""
+    """One that brings migrations, if they can be found."""
 
     @hookimpl
     def migrations_dir(self, config: Any) -> core.Folder:
         self._maybe("migrations_dir", config)
-        return core.package_folder("mooring_sqlite")
+        return core.package_folder("mooring", "migrate")
 
 
 class OpenVault:
@@ -242,9 +242,10 @@ def test_a_configuration_with_a_secret_can_be_copied() -> None:
 
 
 def test_a_secret_is_made_of_a_text_only() -> None:
-    for wrong in (b"hunter2", 5, None, ["hunter2"]):
+    values: list[Any] = [b"hunter2", 5, None, ["hunter2"]]
+    for wrong in values:
         with pytest.raises(TypeError) as caught:
-            core.Secret(wrong)  # type: ignore[arg-type]
+            core.Secret(wrong)
         assert_silent(caught.value, "hunter2")
 
 
@@ -409,8 +410,8 @@ def in_a_note(secret: str) -> None:
 
 
 def in_an_attribute(secret: str) -> None:
-    error = core.OpenError("login failed")
-    error.dsn = f"vault://{secret}"  # type: ignore[attr-defined]
+    error: Any = core.OpenError("login failed")
+    error.dsn = f"vault://{secret}"
     raise error
 
 

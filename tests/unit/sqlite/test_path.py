@@ -2,20 +2,16 @@ import os
 import sqlite3
 import stat
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
-from textwrap import dedent
 from urllib.parse import quote
 
 import pytest
 from mooring import core
 from mooring_sqlite import SqliteConfig
-
-NOBODY = 65534
 
 
 def problem(path: str) -> str:
@@ -481,40 +477,25 @@ def shared() -> Iterator[Path]:
 
 
 @pytest.fixture
-def open_unprivileged() -> Callable[..., list[str]]:
+def open_unprivileged(
+    start_unprivileged: Callable[..., "subprocess.Popen[str]"],
+) -> Callable[..., list[str]]:
     """Open databases as a user who is not root; return what happened to each."""
-    program = f"""
-        import os, sys
+    program = """
         from mooring import core
-        # The interpreter may lie where the other user cannot read: import first.
-        import pwd
-        for path in (":memory:", "/dev/null"):
-            try:
-                core.open({{"driver": "sqlite", "path": path}}).close()
-            except core.OpenError:
-                pass
-        if os.geteuid() == 0:
-            os.setgroups([])
-            os.setgid({NOBODY})
-            os.setuid({NOBODY})
+        become_nobody()
         for path in sys.argv[1:]:
             try:
-                core.open({{"driver": "sqlite", "path": path}}).close()
+                core.open({"driver": "sqlite", "path": path}).close()
                 print("opened")
             except core.MooringError as error:
                 print(type(error).__name__, error.message, "|", error.hint)
-    """
+        """
 
     def run(*paths: Path) -> list[str]:
-        result = subprocess.run(
-            [sys.executable, "-c", dedent(program), *map(str, paths)],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd="/",
-        )
-        assert result.stderr == ""
-        return result.stdout.splitlines()
+        answer, errors = start_unprivileged(program, *paths).communicate(timeout=60)
+        assert errors == ""
+        return list(answer.splitlines())
 
     return run
 
