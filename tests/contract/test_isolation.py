@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from mooring import core
@@ -30,7 +30,7 @@ def count(connection: core.Connection) -> int:
 
 @pytest.mark.parametrize("isolation", [None, "serializable"])
 def test_both_isolations_commit_and_roll_back(
-    store: core.SqlStore, isolation: str | None
+    store: core.SqlStore, isolation: Literal["serializable"] | None
 ) -> None:
     with store.transaction(isolation=isolation) as tx:
         put(tx, "u1", "user")
