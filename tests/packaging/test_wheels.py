@@ -169,7 +169,7 @@ def test_core_alone_knows_no_driver_and_says_what_to_install(
     hints = run(alone, code).splitlines()
     drivers = ("sqlite", "sqlite", "postgres")
     for hint, driver in zip(hints, drivers, strict=True):
-        assert hint.endswith(f"pip install 'mooring[{driver}]'")
+        assert f"install mooring[{driver}] from where" in hint
 
 
 def test_core_passes_its_own_tests_without_any_driver(

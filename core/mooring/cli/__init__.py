@@ -15,7 +15,7 @@ def main() -> None:
                 raise
             sys.stderr.write(
                 "error: the command line needs the package click\n"
-                "hint: pip install 'mooring[cli]'\n"
+                "hint: install click and rich: they are the extra mooring[cli]\n"
             )
             sys.exit(1)
         sys.exit(run(sys.argv[1:]))

@@ -32,7 +32,10 @@ def command(*, load: bool, as_json: bool) -> None:
         return
     if not entries:
         say("no driver is installed", err=True)
-        say("hint: pip install 'mooring[sqlite]'", err=True)
+        say(
+            "hint: install one, such as mooring[sqlite], from where mooring came",
+            err=True,
+        )
         return
     rows = [("NAME", "DISTRIBUTION", "VERSION", "STATE", "REASON")]
     rows += [(e.name, e.distribution, e.version, e.state, e.reason) for e in entries]

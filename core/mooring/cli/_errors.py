@@ -54,7 +54,10 @@ def tell(error: BaseException, *, as_json: bool) -> int:
 def _described(error: BaseException) -> tuple[str, str, str | None, int]:
     """Return the error's stable code, its message, its hint, and the exit code."""
     if isinstance(error, errors.MooringError):
-        exit_code = next(c for kind, c in _EXIT_CODES if isinstance(error, kind))
+        # A migration that failed because the database was locked is told as that.
+        cause = error.__cause__ if isinstance(error, errors.MigrationFailedError) else 0
+        told = cause if isinstance(cause, errors.StoreBusyError) else error
+        exit_code = next(c for kind, c in _EXIT_CODES if isinstance(told, kind))
         return _stable(type(error)), error.message, error.hint, exit_code
     if isinstance(error, click.UsageError):
         path = error.ctx.command_path if error.ctx else "mooring"

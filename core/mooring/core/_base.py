@@ -157,6 +157,10 @@ class SqlStoreBase(Generic[S]):
         """Whether `close` was called."""
         return self._closed
 
+    def refuse_nested(self) -> None:
+        """Raise NestedTransactionError if this context has an open scope of it."""
+        _scopes.refuse_nested(self)
+
     def close(self) -> None:
         """Close the store; see `Store`."""
         for scope in _scopes.open_scopes.get():

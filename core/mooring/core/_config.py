@@ -134,7 +134,9 @@ def _default_idle(config: "StoreConfig") -> int:
     return min(5, most) if type(most) is int and most > 0 else 5
 
 
-@attrs.frozen(kw_only=True)
+# Only its subclasses have instances, and methods of their own for eq and repr: to make
+# them here would cost every start.
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class StoreConfig:
     """Options that every driver has; each driver's own class adds to them.
 

@@ -79,7 +79,7 @@ def parse_url(
     if not colon or not name.replace("_", "").isalnum():
         raise ConfigError(
             ["not a URL (value hidden): it must begin with a driver's name and ':'"],
-            hint='write "NAME:...", or give a mapping with the key "driver"',
+            hint='write DRIVER:PLACE, or give a mapping with the key "driver"',
         )
     info = (registry or default_registry()).info(name)
     try:

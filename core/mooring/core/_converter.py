@@ -42,12 +42,22 @@ class RowConverter(Converter):
             ResultError: A field has no column and no default, or a value does not
                 fit; the message names the field and the types, not the value.
         """
-        if not attrs.has(cls):
+        given: Any = cls
+        if not (isinstance(given, type) and attrs.has(given)):
+            name = getattr(given, "__name__", type(given).__name__)
             raise ResultError(
-                f"cannot read a row into {cls.__name__}: it is not an attrs class"
+                f"cannot read a row into {name}: it is not an attrs class",
+                hint="decorate the class with @attrs.frozen",
             )
         values = {}
-        for field in attrs.fields(attrs.resolve_types(cls)):
+        try:
+            attrs.resolve_types(cls)
+        except NameError as cause:
+            raise ResultError(
+                f"cannot read a row into {cls.__name__}: {cause}",
+                hint="its annotations must name types that its module knows",
+            ) from cause
+        for field in attrs.fields(cls):
             if not field.init:
                 continue
             if field.name in row:

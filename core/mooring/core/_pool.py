@@ -106,6 +106,39 @@ class _Waiter(Generic[C]):
         self.signal.acquire()
 
 
+class _Guard:
+    """The pool's lock, which knows who holds it.
+
+    The garbage collector may run at any allocation, and with it the end of a scope that
+    somebody dropped: on a thread that holds the lock already. What it wants to do then
+    is deferred until the lock is free.
+    """
+
+    __slots__ = ("_deferred", "_lock", "_owner")
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._owner = 0
+        self._deferred: deque[Callable[[], object]] = deque()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        self._owner = get_ident()
+
+    def __exit__(self, *_: object) -> None:
+        self._owner = 0
+        self._lock.release()
+        while self._deferred:
+            self._deferred.popleft()()
+
+    def defers(self, act: Callable[[], object]) -> bool:
+        """Take *act* for later and return True, if this thread holds the lock."""
+        if self._owner != get_ident():
+            return False
+        self._deferred.append(act)
+        return True
+
+
 class Pool(Generic[C]):
     """Lend connections to threads.
 
@@ -150,7 +183,7 @@ class Pool(Generic[C]):
         # How long an unused connection may be lent without a closer look.
         self._trust = min(self._max_idle_time, check_period if check else _NEVER)
         self._busy = busy or self._pool_timeout
-        self._lock = threading.Lock()
+        self._lock = _Guard()
         self._idle: deque[Lease[C]] = deque()
         self._all: set[Lease[C]] = set()
         self._opening = 0
@@ -220,6 +253,8 @@ class Pool(Generic[C]):
 
     def _settle(self, now: float) -> None:
         """Serve who waits, and close what is surplus, too old, or left after close."""
+        if self._lock.defers(lambda: self._settle(now)):
+            return
         surplus = []
         with self._lock:
             self._serve()
@@ -237,6 +272,8 @@ class Pool(Generic[C]):
         """Close a connection that is not among the idle ones, and free its place."""
         if self._end is forked:
             return  # the parent's; see _abandon
+        if self._lock.defers(lambda: self._discard(lease)):
+            return
         try:
             self._close(lease.connection)
         finally:
@@ -246,14 +283,18 @@ class Pool(Generic[C]):
 
     def _acquire_slowly(self, timeout: float) -> Lease[C]:
         started = monotonic()
-        if self._end is not None:
-            raise self._end()
         waiter = _Waiter[C]()
-        with self._lock:
-            self._waiters.append(waiter)
-            self._serve()
-        if not self._is_served(waiter):
-            self._wait(waiter, timeout, started)
+        try:
+            with self._lock:
+                if self._end is not None:
+                    raise self._end()  # noqa: TRY301 - under the lock that close() takes
+                self._waiters.append(waiter)
+                self._serve()
+            if not self._is_served(waiter):
+                self._wait(waiter, timeout, started)
+        except BaseException:  # Ctrl-C too: leave the queue, pass on what was given
+            self._leave(waiter)
+            raise
         if waiter.lease is not None:
             waiter.lease.since = monotonic()
             waiter.lease.thread = get_ident()
@@ -262,11 +303,7 @@ class Pool(Generic[C]):
 
     def _wait(self, waiter: _Waiter[C], timeout: float, started: float) -> None:
         """Wait in the queue until served; raise if that takes too long."""
-        try:
-            waiter.signal.acquire(timeout=min(timeout, threading.TIMEOUT_MAX))
-        except BaseException:  # Ctrl-C: leave the queue, and pass on what was given
-            self._leave(waiter)
-            raise
+        waiter.signal.acquire(timeout=min(timeout, threading.TIMEOUT_MAX))
         with self._lock:
             if self._is_served(waiter):
                 return
@@ -424,7 +461,7 @@ class Pool(Generic[C]):
     def abandon(self) -> object:
         """In a forked child: refuse every use; return what must never be closed."""
         self._end = forked
-        self._lock = threading.Lock()  # the parent may have held the old one
+        self._lock = _Guard()  # the parent may have held the old one
         for lease in self._all:
             if lease.borrower is not None:
                 lease.borrower.orphan()

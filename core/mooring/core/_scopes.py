@@ -88,16 +88,16 @@ class Scope(Generic[S]):
         if scopes:
             refuse_nested(self._store)
         self._lease: Lease[S] = self._pool.acquire()
-        self._lease.borrower = self
-        self._session: S = self._lease.connection
         try:
+            self._lease.borrower = self
+            self._session: S = self._lease.connection
             self._begin()
+            still_open = (scope for scope in scopes if scope.is_open)
+            open_scopes.set((*still_open, self) if scopes else (self,))
+            self._state = "open"
         except BaseException:
-            self._give_back(fit=self._session.reset())
+            self._give_back(fit=self._lease.connection.reset())
             raise
-        self._state = "open"
-        still_open = (scope for scope in scopes if scope.is_open)
-        open_scopes.set((*still_open, self) if scopes else (self,))
         return self
 
     def execute(self, sql: str, params: Mapping[str, object] | None = None) -> Result:

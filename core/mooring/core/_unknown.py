@@ -28,7 +28,7 @@ def unknown_driver(
         reasons = ", ".join(f"{n} ({why})" for n, why in broken.items())
         text += f"; not usable: {reasons}"
     if wanted is not None:
-        hint = f"pip install '{extras[wanted]}'"
+        hint = f"install {extras[wanted]} from where you installed mooring"
     elif usable:
         hint = f"set driver to {' or '.join(usable)}, or install the one you need"
     else:

@@ -12,7 +12,7 @@ from mooring.core.errors import (
     MigrationsPendingError,
     UnsupportedByDriver,
 )
-from mooring.migrate._source import Source
+from mooring.migrate._source import DEFAULT_TABLE, Source
 
 if TYPE_CHECKING:
     from mooring.migrate._progress import Event
@@ -48,8 +48,8 @@ class Migrator:
     ) -> None:
         if not isinstance(store, Migratable):
             raise UnsupportedByDriver(
-                f"the {store.driver} driver does not run migrations",
-                driver=store.driver,
+                f"{type(store).__name__} is not a store that can be migrated",
+                driver=str(getattr(store, "driver", "")),
                 capability="migrations",
             )
         self._store = store
@@ -84,7 +84,7 @@ class Migrator:
             raise MigrationsPendingError(
                 f"the database is behind by {len(pending)} migrations: {listed}",
                 versions=pending,
-                hint="run: mooring migrate up",
+                hint=self._way("up", "up()"),
             )
 
     def status(self) -> "list[MigrationStatus]":
@@ -107,12 +107,10 @@ class Migrator:
             MigrationError: What `up` would raise before it changes anything.
         """
         files, applied = self._source.files(), self._applied()
-        pending = self._pending(files, applied, to)
-        if not pending:
-            return []
         from mooring.migrate._files import refuse_changed
         from mooring.migrate._run import read_files
 
+        pending = self._pending(files, applied, to)
         refuse_changed(files, applied)
         return read_files(files, pending).plan("up")
 
@@ -233,8 +231,14 @@ class Migrator:
                 known=len(files),
             )
 
-    @staticmethod
+    def _way(self, command: str, call: str) -> str:
+        """Return how to do it: at the prompt, or for an application's own files."""
+        if self._source.table == DEFAULT_TABLE:
+            return f"run `mooring migrate {command}` on this store"
+        return f"call migrate.Migrator(store, source).{call}"
+
     def _pending(
+        self,
         files: Mapping[int, File],
         applied: Mapping[int, AppliedRow],
         to: int | None = None,
@@ -247,8 +251,8 @@ class Migrator:
                 " migrated by a newer release",
                 database=newest,
                 known=known,
-                hint="start the newer release; or, with that release, run:"
-                f" mooring migrate down --to {known}",
+                hint="start the newer release; or, with that release, "
+                + self._way(f"down --to {known}", f"down(to={known})"),
             )
         pending = [v for v in files if v not in applied and (to is None or v <= to)]
         late = [version for version in pending if version < newest]

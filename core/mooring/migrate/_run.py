@@ -85,7 +85,8 @@ class Run:
     def _alone(self, file: ReadFile, direction: Direction) -> None:
         transaction = file.migration.transaction
         kept = (
-            f"nothing of this file was kept; the database is at version {self._at}"
+            f"nothing of this file was {'kept' if direction == 'up' else 'undone'};"
+            f" the database is at version {self._at}"
             if transaction
             else ""
         )

@@ -35,8 +35,8 @@ class Source:
         """Return the migration files by version, ascending; none is opened.
 
         Raises:
-            MigrationParseError: The folder cannot be listed, a ``.sql`` file has no
-                version, or two have the same.
+            MigrationParseError: The folder cannot be listed or holds no migration, a
+                ``.sql`` file has no version, or two have the same.
         """
         found: dict[int, File] = {}
         for file in self._entries():
@@ -59,6 +59,13 @@ class Source:
                     hint="give one of them a version of its own",
                 )
             found[version] = file
+        if not found:
+            raise MigrationParseError(
+                "the folder holds no migration files",
+                file=self.folder.name,
+                line=None,
+                hint="a migration is called <version>_<name>.sql, in lower case",
+            )
         return dict(sorted(found.items()))
 
     def _entries(self) -> list[File]:

@@ -13,6 +13,7 @@ from typing import Final
 from mooring.core import OpenError, StoreBusyError
 
 from mooring_sqlite._config import SqliteConfig
+from mooring_sqlite._deadline import Deadline
 from mooring_sqlite._errors import translate_error
 from mooring_sqlite._path import Location
 
@@ -73,10 +74,10 @@ def connect(
     try:
         # Reading first finds files that are no database before anything writes to
         # them.
-        late = monotonic() + config.ping_timeout
-        connection.set_progress_handler(lambda: monotonic() > late, 10_000)
+        ping = Deadline(connection, config.ping_timeout)
+        ping.watch()
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        connection.set_progress_handler(None, 0)
+        ping.unwatch()
         if not location.in_memory:
             _switch_to_wal(connection, location, deadline)
         _apply(connection, settings)

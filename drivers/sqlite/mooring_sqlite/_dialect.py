@@ -40,10 +40,13 @@ def utc_text(value: datetime) -> str:
 
 def _refuse(words: Sequence[str]) -> str | None:
     """Refuse PRAGMAs that set something: it would outlive its caller."""
-    if words[0] != "PRAGMA":
+    rest = list(words)
+    if rest[0] == "EXPLAIN":  # SQLite runs an explained PRAGMA nevertheless
+        rest = rest[3:] if rest[1:3] == ["QUERY", "PLAN"] else rest[1:]
+    if not rest or rest[0] != "PRAGMA":
         return None
     # PRAGMA [schema.]name [= value | (value)]
-    rest = list(words[1:])
+    rest = rest[1:]
     if rest[1:2] == ["."]:
         rest = rest[2:]
     sets = len(rest) > 1 and rest[1] in ("=", "(")

@@ -128,6 +128,12 @@ def _by_text(message: str, *, changes_rows: bool) -> StoreError:
     if message == "malformed JSON" and changes_rows:
         # A CHECK's JSON function that meets malformed text fails as SQLITE_ERROR.
         return CheckViolation("malformed JSON")
+    if message == "incomplete input":
+        return StatementError(
+            "the statement is incomplete",
+            hint="close its strings, parentheses and BEGIN ... END; in a migration, put"
+            " it between `-- +goose StatementBegin` and `-- +goose StatementEnd`",
+        )
     if message.startswith("You can only execute one statement"):
         return StatementNotAllowedError(
             "more than one statement", hint="execute them one by one"

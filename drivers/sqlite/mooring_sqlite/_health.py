@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from mooring.core import Check, Health, MooringError
 
 from mooring_sqlite._connect import Setting, read_settings
+from mooring_sqlite._deadline import Deadline
 
 if TYPE_CHECKING:
     from mooring_sqlite._session import SqliteSession
@@ -53,14 +54,13 @@ def _ask(store: "SqliteStore", name: str, sql: str, deadline: float) -> Check:
         return Check(name=name, status="unknown", detail=error.message)
     session = lease.connection
     try:
-        session.connection.set_progress_handler(lambda: monotonic() > deadline, 1000)
+        Deadline(session.connection, max(deadline - monotonic(), 0)).watch()
         (answer,) = session.connection.execute(sql).fetchone()
     except sqlite3.Error as error:
         if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_INTERRUPT:
             return Check(name=name, status="unknown", detail="did not finish in time")
         return Check(name=name, status="failed", detail=str(error))
     finally:
-        session.unlimited()
         session.limited()
         pool.release(lease)
     if name == "integrity" and answer != "ok":

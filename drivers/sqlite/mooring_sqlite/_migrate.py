@@ -1,6 +1,7 @@
 """Migrating a SQLite database: the lock, the version table, and safe units."""
 
 import sqlite3
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from time import monotonic
@@ -58,6 +59,7 @@ class SqliteMigrationSession:
         self._writers = writers
         self._table = table
         self._timeout = timeout
+        self._units: list[SqliteUnit] = []
         self._in_memory = location.in_memory
         # A private in-memory database has no other process, and its turn is a lock.
         self._lock: AbstractContextManager[object] = (
@@ -86,7 +88,10 @@ class SqliteMigrationSession:
         """Give the connection back as it was, and free the lock."""
         try:
             fit = self._session.reset() and self._session.restore(self._settings)
-            fit = fit and (self._in_memory or self._has_one_database())
+            # Some PRAGMAs cannot be read back: after any, a file gets a new connection.
+            if not self._in_memory:
+                set_any = any(unit.sets_pragmas for unit in self._units)
+                fit = fit and not set_any and self._has_one_database()
             if fit:
                 self._session.limited()
             self._writers.release(self._lease, discard=not fit)
@@ -106,9 +111,11 @@ class SqliteMigrationSession:
 
     def unit(self, *, transaction: bool) -> "SqliteUnit":
         """Return a block around statements that are kept or undone together."""
-        return SqliteUnit(
+        unit = SqliteUnit(
             self._session, self._table, self._settings, transaction=transaction
         )
+        self._units.append(unit)
+        return unit
 
 
 class SqliteUnit:
@@ -132,6 +139,8 @@ class SqliteUnit:
         self._table = table
         self._settings = settings
         self._transaction = transaction
+        self._broken_before: Counter[tuple[object, ...]] | None = None
+        self.sets_pragmas = False
 
     def __enter__(self) -> Self:
         """Begin the unit."""
@@ -142,7 +151,11 @@ class SqliteUnit:
         self._session.control("PRAGMA foreign_keys = OFF")
         self._session.control("BEGIN IMMEDIATE")
         try:
-            self._broken_before = self._broken_keys()
+            try:
+                self._broken_before = self._broken_keys()
+            except StoreError:
+                # A mismatch that was there before, and is not this unit's to mend.
+                self._broken_before = None
             self._make_tables()
         except BaseException:
             self._leave()
@@ -169,6 +182,7 @@ class SqliteUnit:
 
     def record(self, version: int, *, digest: str, duration: float) -> None:
         """Note *version* as applied."""
+        self._refuse_open_end()
         self._change(
             f"INSERT INTO {self._table} (version_id, is_applied) VALUES (?, 1)",
             (version,),
@@ -180,11 +194,19 @@ class SqliteUnit:
 
     def unrecord(self, version: int) -> None:
         """Note *version* as not applied; goose deletes all of its rows, too."""
+        self._refuse_open_end()
         self._change(f"DELETE FROM {self._table} WHERE version_id = ?", (version,))
         self._change(
             f"DELETE FROM {SIDE_TABLE} WHERE version_table = ? AND version_id = ?",
             (self._table, version),
         )
+
+    def _refuse_open_end(self) -> None:
+        if not self._transaction and self._connection.in_transaction:
+            raise StoreError(
+                "the file left a transaction open, which is rolled back",
+                hint="end it with COMMIT in the same file",
+            )
 
     def _execute_one(self, statement: str) -> None:
         word = first_word(statement)
@@ -193,6 +215,8 @@ class SqliteUnit:
                 f"{word} in a file that runs in one transaction",
                 hint="remove it, or put `-- +goose NO TRANSACTION` into the file",
             )
+        if word == "PRAGMA":
+            self.sets_pragmas = True
         self._change(statement)
         if self._transaction and not self._connection.in_transaction:
             raise StoreError(
@@ -203,7 +227,7 @@ class SqliteUnit:
     def _change(self, sql: str, values: tuple[object, ...] = ()) -> None:
         try:
             self._connection.execute(sql, values).fetchall()
-        except (sqlite3.Error, sqlite3.Warning) as cause:
+        except (sqlite3.Error, sqlite3.Warning, ValueError) as cause:
             raise translate_error(
                 cause, target=self._session.target, text=sql, changes_rows=True
             ) from cause
@@ -226,21 +250,26 @@ class SqliteUnit:
         finally:
             self._session.rollback()
 
-    def _broken_keys(self) -> set[tuple[object, ...]]:
-        return set(self._session.query("PRAGMA foreign_key_check"))
+    def _broken_keys(self) -> Counter[tuple[object, ...]]:
+        # Counted: rows of a table WITHOUT ROWID all look the same.
+        return Counter(self._session.query("PRAGMA foreign_key_check"))
 
     def _refuse_broken_keys(self) -> None:
+        if self._broken_before is None:
+            return
         broken = self._broken_keys() - self._broken_before
         if broken:
             table, rowid, parent, _ = min(broken, key=repr)
             raise ForeignKeyViolation(
-                f"it would leave {len(broken)} rows without their parent, such as"
+                f"it would leave {broken.total()} rows without their parent, such as"
                 f" {table} rowid {rowid} without its {parent}",
                 hint="keep or delete both sides: foreign keys are off while a"
                 " migration runs, so nothing cascades",
             )
 
     def _leave(self) -> None:
+        if self.sets_pragmas:
+            self._session.control("PRAGMA case_sensitive_like = 0")  # cannot be read
         if not (self._session.reset() and self._session.restore(self._settings)):
             raise StoreError(
                 "the connection could not be brought back to its settings",

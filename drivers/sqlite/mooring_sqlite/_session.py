@@ -2,7 +2,6 @@
 
 import sqlite3
 from collections.abc import Callable, Generator, Mapping
-from time import monotonic
 from typing import Any
 
 from mooring.core import (
@@ -14,13 +13,13 @@ from mooring.core import (
 )
 
 from mooring_sqlite._connect import Setting, restore
+from mooring_sqlite._deadline import Deadline
 from mooring_sqlite._errors import is_unsynced, translate_error
 
 Values = tuple[object, ...]
 Rows = list[tuple[Any, ...]]
 
-# Virtual machine instructions between two looks at the clock: some 100 microseconds.
-_TICK = 10_000
+_NEVER = float("inf")
 
 
 class SqliteSession:
@@ -39,7 +38,6 @@ class SqliteSession:
         "_deadline",
         "_execute",
         "_fetchall",
-        "_limit",
         "_read",
         "_reading",
         "connection",
@@ -61,11 +59,9 @@ class SqliteSession:
         self.target = target
         self._use_cursor(connection.cursor())
         self._read = read
-        self._limit = statement_timeout
-        self._deadline: float | None = None
         self._reading = False
-        if statement_timeout:
-            connection.set_progress_handler(self._tick, _TICK)
+        self._deadline = Deadline(connection, statement_timeout or _NEVER)
+        self._deadline.watch()
 
     @property
     def in_transaction(self) -> bool:
@@ -74,7 +70,7 @@ class SqliteSession:
 
     def run(self, statement: Statement, text: str, values: Values) -> Result:
         """Execute one statement and fetch all of its rows; see `core.Session`."""
-        self._deadline = None
+        self._deadline.until = None
         try:
             self._execute(text, values)
             rows = self._fetchall()
@@ -96,12 +92,12 @@ class SqliteSession:
         """Yield the columns with *size* rows at a time; see `core.Session`."""
         cursor = self.connection.cursor()
         try:
-            self._deadline = None
+            self._deadline.until = None
             cursor.execute(text, values)
             while rows := cursor.fetchmany(size):
                 yield cursor.description, rows
                 # What the caller does between two fetches is not the statement's.
-                self._deadline = None
+                self._deadline.until = None
         except sqlite3.Error as cause:
             raise self._error(cause, text) from cause
         finally:
@@ -176,12 +172,11 @@ class SqliteSession:
 
     def unlimited(self) -> None:
         """Let statements run without a deadline: a migration has its own bounds."""
-        self.connection.set_progress_handler(None, 0)
+        self._deadline.unwatch()
 
     def limited(self) -> None:
         """Hold statements to their deadline again."""
-        if self._limit:
-            self.connection.set_progress_handler(self._tick, _TICK)
+        self._deadline.watch()
 
     def control(self, sql: str) -> None:
         """Execute a statement of ours that returns nothing."""
@@ -189,7 +184,7 @@ class SqliteSession:
 
     def query(self, sql: str, values: Values = ()) -> Rows:
         """Execute a statement of ours and return its rows."""
-        self._deadline = None
+        self._deadline.until = None
         try:
             return self._execute(sql, values).fetchall()
         except sqlite3.Error as cause:
@@ -199,7 +194,7 @@ class SqliteSession:
         """Close the connection; it never raises."""
         # Breaks the cycle through the handler, so that nothing waits for the
         # garbage collector.
-        self.connection.set_progress_handler(None, 0)
+        self._deadline.unwatch()
         self.connection.close()
 
     def _use_cursor(self, cursor: sqlite3.Cursor) -> None:
@@ -215,16 +210,11 @@ class SqliteSession:
         counted: int = self.connection.execute("SELECT changes()").fetchone()[0]
         return counted
 
-    def _tick(self) -> bool:
-        """Say whether to stop; the clock starts at a statement's first look at it."""
-        now = monotonic()
-        if self._deadline is None:
-            self._deadline = now + self._limit
-        return now > self._deadline
-
     def _error(
         self, cause: Exception, text: str, *, changes_rows: bool = False
     ) -> StoreError:
+        """Return mooring's error for *cause*, or raise what a signal raised."""
+        self._deadline.reraise()
         error = translate_error(
             cause, target=self.target, text=text, changes_rows=changes_rows
         )

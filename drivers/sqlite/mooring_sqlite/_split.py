@@ -11,7 +11,7 @@ _SEMICOLON: Final = re.compile(
     r"""|--[^\n]*|/\*.*?\*/|(;)""",
     re.DOTALL,
 )
-_COMMENTS: Final = r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*"
+_COMMENTS: Final = r"(?:\s|\ufeff|--[^\n]*(?:\n|$)|/\*.*?\*/)*"
 _FIRST_WORD: Final = re.compile(rf"{_COMMENTS}([A-Za-z]*)", re.DOTALL)
 
 

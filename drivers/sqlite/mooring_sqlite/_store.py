@@ -170,6 +170,8 @@ class SqliteStore(SqlStoreBase[SqliteSession]):
         """Return a block that holds the migration lock; see `Migratable`."""
         from mooring_sqlite._migrate import SqliteMigrationSession
 
+        self.refuse_nested()
+
         return SqliteMigrationSession(self.location, self._writers, table, timeout)
 
     def pools(self) -> "list[Pool[SqliteSession]]":

@@ -73,6 +73,11 @@ def read_versions(session: SqliteSession, table: str) -> list[AppliedRow] | None
             f"{table} is not a table of applied migrations: {cause.message}",
             hint="rename it, or give the migrations another version table",
         ) from cause
+    if not all(type(version) is int for version, *_ in rows):
+        raise StoreError(
+            f"{table} holds versions that are no integers",
+            hint="correct its rows, or give the migrations another version table",
+        )
     newest = {version: rest for version, *rest in rows}
     return [
         AppliedRow(version, _iso(tstamp), digest, seconds)

@@ -1,0 +1,67 @@
+"""Stopping statements that run too long, with SQLite's progress handler."""
+
+import sqlite3
+from collections.abc import Generator
+from time import monotonic
+from typing import Final
+
+# Virtual machine instructions between two looks at the clock: some 100 microseconds.
+_TICK: Final = 10_000
+
+
+class Deadline:
+    """A limit for each statement of a connection.
+
+    Its clock starts at a statement's first look at it, so that short ones pay nothing
+    (sqlite.org/c3ref/progress_handler.html).
+
+    Args:
+        connection: The connection to watch.
+        limit: Seconds that a statement may run, > 0.
+    """
+
+    __slots__ = ("_connection", "_limit", "_raised", "until")
+
+    def __init__(self, connection: sqlite3.Connection, limit: float) -> None:
+        self._connection = connection
+        self._limit = limit
+        # When the statement that runs is to be stopped; None: not looked at yet.
+        self.until: float | None = None
+        self._raised: BaseException | None = None
+
+    def watch(self) -> None:
+        """Begin to watch the connection's statements."""
+        ticks = self._ticks()
+        next(ticks)
+        self._connection.set_progress_handler(ticks.__next__, _TICK)
+
+    def unwatch(self) -> None:
+        """Let statements run as long as they take."""
+        self._connection.set_progress_handler(None, 0)
+
+    def reraise(self) -> None:
+        """Raise what a signal raised while a statement ran, such as a Ctrl-C."""
+        raised, self._raised = self._raised, None
+        if raised is not None:
+            raise raised
+
+    def _ticks(self) -> Generator[bool, None, None]:
+        """Yield at each look whether to stop.
+
+        A signal's exception is raised in here, since this is where Python runs while
+        SQLite does, and ``sqlite3`` would drop it. A generator is inside of its ``try``
+        from the first instruction on; a function is not.
+        """
+        stop = False
+        while True:
+            try:
+                yield stop
+                now = monotonic()
+                if self.until is None:
+                    self.until = now + self._limit
+                stop = now > self.until
+            except GeneratorExit:
+                raise
+            except BaseException as error:  # noqa: BLE001 - told by reraise()
+                self._raised = error
+                stop = True
