@@ -12,7 +12,7 @@ PROJECTS := core/pyproject.toml $(wildcard drivers/*/pyproject.toml)
 demo: $(VENV)/.installed  ## open a new store and run a small workload on it
 	@$(BIN)/mooring demo
 
-test: $(VENV)/.tools  ## all tests
+test: $(VENV)/.tools  ## all tests; linters and checkers, since tests run them too
 	$(BIN)/python -m pytest
 
 check: lint types docs test  ## what a change must pass
@@ -26,6 +26,7 @@ types: $(VENV)/.tools
 	$(BIN)/pyright
 
 docs: $(VENV)/.tools  ## the documentation, into docs/_build/html
+	@$(INSTALL) --group docs
 	$(BIN)/python -m sphinx --fail-on-warning --nitpicky --keep-going -q docs docs/_build/html
 
 bench: $(VENV)/.tools  ## side by side with the floors and the peers
@@ -48,5 +49,5 @@ $(VENV)/.installed: $(PROJECTS) constraints.txt
 	@touch $@
 
 $(VENV)/.tools: $(VENV)/.installed pyproject.toml
-	@$(INSTALL) --group test --group lint --group docs
+	@$(INSTALL) --group test --group lint
 	@touch $@
