@@ -52,6 +52,7 @@ OURS = {
     "mooring_sqlite",
     "mooring_sqlite._config",
     "mooring_sqlite._connect",
+    "mooring_sqlite._deadline",
     "mooring_sqlite._dialect",
     "mooring_sqlite._errors",
     "mooring_sqlite._path",
