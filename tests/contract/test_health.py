@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from random import Random
 from subprocess import Popen
 from time import monotonic
 from typing import Any
@@ -15,6 +16,7 @@ PATIENCE = 20.0
 Spawn = Callable[..., "Future[Any]"]
 Program = Callable[[str], "Popen[str]"]
 OpenStore = Callable[..., core.SqlStore]
+Loop = Callable[[int, int], tuple[int, Random]]
 ADD = "INSERT INTO users (id, email, role) VALUES (:id, :id, 'user')"
 either = pytest.mark.parametrize("deep", [False, True], ids=["shallow", "deep"])
 
@@ -176,4 +178,42 @@ def test_it_may_be_asked_from_many_threads(store: core.SqlStore, spawn: Spawn) -
     asked = [spawn(core.health_check, store) for _ in range(8)]
 
     assert {future.result(PATIENCE).status for future in asked} <= {"ok", "unknown"}
+    assert core.health_check(store).ok
+
+
+@pytest.mark.soak
+@either
+@pytest.mark.parametrize("lifetime", [0, 0.01], ids=["kept", "often replaced"])
+def test_it_disturbs_nobody_who_reads_or_commits_meanwhile(
+    open_store: OpenStore, spawn: Spawn, loop: Loop, lifetime: float, *, deep: bool
+) -> None:
+    seconds, _ = loop(1, 10)
+    store = open_store(conn_max_lifetime=lifetime, pool_timeout=PATIENCE)
+    deadline = monotonic() + seconds
+
+    def write(worker: int) -> int:
+        done = 0
+        while monotonic() < deadline:
+            with store.transaction() as tx:
+                tx.execute(ADD, {"id": f"{worker}-{done}"})
+            done += 1
+        return done
+
+    def read() -> None:
+        while monotonic() < deadline:
+            with store.read() as snapshot:
+                one = snapshot.execute("SELECT count(*) FROM users").scalar()
+                assert snapshot.execute("SELECT count(*) FROM users").scalar() == one
+            store.execute("SELECT id FROM users WHERE id = '0-0'")
+
+    writers = [spawn(write, worker) for worker in range(2)]
+    readers = [spawn(read) for _ in range(3)]
+    while monotonic() < deadline:
+        health = core.health_check(store, deep=deep)
+        assert health.status != "failed", health
+    for future in readers:
+        future.result(PATIENCE)
+    added = sum(future.result(PATIENCE) for future in writers)
+
+    assert store.execute("SELECT count(*) FROM users").scalar() == added
     assert core.health_check(store).ok

@@ -6,6 +6,7 @@ import warnings
 import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
 from subprocess import Popen
 from time import monotonic
 from typing import Any
@@ -45,6 +46,25 @@ def test_a_store_has_the_capabilities_that_the_contract_was_told(
 
     assert entry.state == "loaded"
     assert store.capabilities == frozenset(Capability) - subject.lacks
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"migrations": "a folder"},
+        {"migrations": ["a folder"]},
+        {"migrations": None},
+        {"migrate": "nonsense"},
+        {"migrate": True},
+    ],
+    ids=str,
+)
+def test_wrong_arguments_are_told_before_anything_is_opened(
+    config: dict[str, object], options: dict[str, Any], tmp_path: Path
+) -> None:
+    with pytest.raises(core.ArgumentError, match="migrat"):
+        core.open(config, **options)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_leaving_the_block_closes(config: dict[str, object]) -> None:

@@ -1,5 +1,6 @@
 """Rows read into a class: the same values on every engine, whatever it keeps."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -44,6 +45,13 @@ class User:
     email: str
     role: str
     created_at: datetime
+
+
+@dataclass
+class Plain:
+    """A class of another kind."""
+
+    a: int
 
 
 @attrs.frozen
@@ -295,6 +303,34 @@ def test_a_class_of_another_kind_is_refused(store: core.SqlStore) -> None:
     for kind in (dict, str, int):
         with pytest.raises(core.ResultError, match="attrs"):
             store.execute("SELECT 1 AS a").one(kind)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [User(id="", email="", role="", created_at=MOMENT), Plain, Plain(1), "User"],
+    ids=["an instance", "a dataclass", "a dataclass's instance", "a name"],
+)
+def test_what_is_no_attrs_class_is_told_what_to_do(
+    store: core.SqlStore, kind: Any
+) -> None:
+    result = store.execute("SELECT 1 AS a")
+
+    with pytest.raises(core.ResultError, match="not an attrs class") as caught:
+        result.one(kind)
+    assert "attrs.frozen" in str(caught.value.hint)
+
+
+def test_an_annotation_that_names_nothing_is_told(store: core.SqlStore) -> None:
+    @attrs.frozen
+    class Order:
+        total: "Amount"
+
+    class Amount:
+        """Known here, but not to the module, which is where names are looked up."""
+
+    with pytest.raises(core.ResultError, match=r"Order: .*Amount") as caught:
+        store.execute("SELECT 1 AS total").one(Order)
+    assert "annotations" in str(caught.value.hint)
 
 
 def test_one_or_none_and_all_read_into_a_class(store: core.SqlStore) -> None:

@@ -71,10 +71,10 @@ def connect(
         )
     except sqlite3.Error as cause:
         raise translate_error(cause, target=location.path) from cause
+    ping = Deadline(connection, config.ping_timeout)
     try:
         # Reading first finds files that are no database before anything writes to
         # them.
-        ping = Deadline(connection, config.ping_timeout)
         ping.watch()
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         ping.unwatch()
@@ -83,6 +83,7 @@ def connect(
         _apply(connection, settings)
     except sqlite3.Error as cause:
         connection.close()
+        ping.reraise()
         raise translate_error(cause, target=location.path) from cause
     except BaseException:
         connection.close()

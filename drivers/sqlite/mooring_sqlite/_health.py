@@ -53,10 +53,12 @@ def _ask(store: "SqliteStore", name: str, sql: str, deadline: float) -> Check:
     except MooringError as error:
         return Check(name=name, status="unknown", detail=error.message)
     session = lease.connection
+    limit = Deadline(session.connection, max(deadline - monotonic(), 0))
     try:
-        Deadline(session.connection, max(deadline - monotonic(), 0)).watch()
+        limit.watch()
         (answer,) = session.connection.execute(sql).fetchone()
     except sqlite3.Error as error:
+        limit.reraise()
         if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_INTERRUPT:
             return Check(name=name, status="unknown", detail="did not finish in time")
         return Check(name=name, status="failed", detail=str(error))

@@ -102,8 +102,9 @@ class MigrationLock:
         if _is_at(self._path, self._file.fd):
             return True
         # Somebody deleted the file: what is locked is not what others will lock.
+        fd = _open(self._path)  # first: if it fails, ours is still there to be closed
         os.close(self._file.fd)
-        self._file.fd = _open(self._path)
+        self._file.fd = fd
         return False
 
     def _sign(self) -> None:

@@ -173,6 +173,10 @@ class SqliteUnit:
 
     def execute(self, sql: str) -> None:
         """Execute a piece of a migration, statement by statement."""
+        if "\0" in sql:
+            error = StoreError("the SQL holds a NUL character", hint="remove it")
+            error.offset = sql.index("\0")
+            raise error
         for start, statement in split(sql):
             try:
                 self._execute_one(statement)
@@ -215,7 +219,7 @@ class SqliteUnit:
                 f"{word} in a file that runs in one transaction",
                 hint="remove it, or put `-- +goose NO TRANSACTION` into the file",
             )
-        if word == "PRAGMA":
+        if word in ("PRAGMA", "EXPLAIN"):  # SQLite runs an explained PRAGMA, too
             self.sets_pragmas = True
         self._change(statement)
         if self._transaction and not self._connection.in_transaction:

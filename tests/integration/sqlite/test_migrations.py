@@ -535,6 +535,22 @@ class TestVersionTable:
         assert caught.value.hint
         assert digest(path) == before
 
+    def test_a_version_that_is_no_integer_is_told_with_what_to_do(
+        self, open_sqlite: OpenSqlite, tmp_path: Path
+    ) -> None:
+        with plain(tmp_path / "app.db") as connection:
+            connection.executescript(
+                f"{GOOSE_TABLE} INSERT INTO goose_db_version (version_id, is_applied)"
+                " VALUES ('latest', 1);"
+            )
+        migrator = migrate.Migrator(open_sqlite(migrate="skip"))
+
+        for call in (migrator.up, migrator.status, migrator.at_head, migrator.down):
+            with pytest.raises(core.StoreError, match="no integers") as caught:
+                call()
+            assert caught.value.hint
+        assert "users" not in names(tmp_path / "app.db", "table")
+
 
 class TestRefusals:
     def test_a_newer_database_is_refused_and_byte_identical_afterwards(
@@ -580,6 +596,65 @@ class TestRefusals:
             assert caught.value.recorded != caught.value.found
         assert versions(tmp_path / "app.db") == [0, 1]
         assert "b" not in names(tmp_path / "app.db", "table")
+
+    def test_a_plan_at_head_notices_a_changed_file(
+        self, open_sqlite: OpenSqlite, tmp_path: Path
+    ) -> None:
+        folder = tmp_path / "files"
+        source = write(folder, {"1_a.sql": up("CREATE TABLE a (x);")})
+        migrator = migrate.Migrator(open_sqlite(migrate="skip"), source)
+        migrator.up()
+        assert migrator.plan() == []
+        write(folder, {"1_a.sql": up("CREATE TABLE a (x, y);")})
+
+        with pytest.raises(core.MigrationChangedError):
+            migrator.plan()
+
+    @pytest.mark.parametrize("name", [None, "README.md"])
+    def test_a_folder_without_migrations_is_an_error(
+        self, open_sqlite: OpenSqlite, tmp_path: Path, name: str | None
+    ) -> None:
+        source = write(tmp_path / "files", {name: "nothing"} if name else {})
+        migrator = migrate.Migrator(open_sqlite(migrate="skip"), source)
+
+        calls = (migrator.up, migrator.down, migrator.status, migrator.plan)
+        for call in calls:
+            with pytest.raises(core.MigrationParseError, match="no migration") as found:
+                call()
+            assert found.value.hint
+        with pytest.raises(core.MigrationParseError):
+            open_sqlite(
+                "b.db", migrations=migrate.Source(str(tmp_path / "files"), table="mine")
+            )
+
+    @pytest.mark.parametrize(
+        "tables", [("mine", "mine"), ("mine", "MINE"), ("Goose_DB_Version",)]
+    )
+    def test_two_sources_with_one_version_table_open_nothing(
+        self, open_sqlite: OpenSqlite, tmp_path: Path, tables: tuple[str, ...]
+    ) -> None:
+        folder = tmp_path / "files"
+        write(folder, {"1_a.sql": up("CREATE TABLE a (x);")})
+        sources = [migrate.Source(str(folder), table=table) for table in tables]
+
+        with pytest.raises(core.MigrationError, match="share the version table") as no:
+            open_sqlite(migrations=sources)
+        assert no.value.hint
+        assert os.listdir(tmp_path) == ["files"]
+
+    def test_migrating_inside_a_scope_is_refused_at_once(
+        self, open_sqlite: OpenSqlite, tmp_path: Path
+    ) -> None:
+        store = open_sqlite(migrate="skip", migration_timeout=50)
+        migrator = migrate.Migrator(store)
+        begun = monotonic()
+        for scope in (store.transaction, store.read):
+            with scope(), pytest.raises(core.NestedTransactionError):
+                migrator.up()
+        assert monotonic() - begun < 25
+
+        assert names(tmp_path / "app.db", "table") == []
+        assert len(migrator.up()) == 4
 
     def test_other_line_ends_are_no_change(
         self, open_sqlite: OpenSqlite, tmp_path: Path
@@ -779,6 +854,63 @@ class TestFailures:
 
         assert versions(tmp_path / "app.db") == [0, 1]
 
+    def test_a_transaction_that_a_file_leaves_open_is_an_error_and_not_applied(
+        self, open_sqlite: OpenSqlite, tmp_path: Path
+    ) -> None:
+        head = "-- +goose NO TRANSACTION"
+        good = up("CREATE TABLE a (x);", down="BEGIN;\nDROP TABLE a;", head=head)
+        bad = up("BEGIN;", "CREATE TABLE b (x);", head=head)
+        source = write(tmp_path / "files", {"1_a.sql": good, "2_b.sql": bad})
+        path = tmp_path / "app.db"
+        store = open_sqlite(migrate="skip")
+        migrator = migrate.Migrator(store, source)
+
+        with pytest.raises(core.MigrationFailedError, match="transaction open"):
+            migrator.up()
+        assert versions(path) == [0, 1]
+        assert {"a", "b"} & set(names(path, "table")) == {"a"}
+        with pytest.raises(core.MigrationFailedError, match="transaction open"):
+            migrator.down()
+        assert versions(path) == [0, 1]
+        store.execute("INSERT INTO a VALUES (1)")
+
+    def test_a_byte_order_mark_hides_no_commit(
+        self, open_sqlite: OpenSqlite, tmp_path: Path
+    ) -> None:
+        text = up("CREATE TABLE a (x);", "\ufeffCOMMIT;", "CREATE TABLE b (x);")
+        source = write(tmp_path / "files", {"1_a.sql": text})
+        migrator = migrate.Migrator(open_sqlite(migrate="skip"), source)
+
+        with pytest.raises(core.MigrationFailedError, match="COMMIT") as caught:
+            migrator.up()
+        assert caught.value.line == 4
+        assert names(tmp_path / "app.db", "table") == []
+
+    @pytest.mark.parametrize("head", ["", "-- +goose NO TRANSACTION"])
+    def test_a_nul_in_a_file_is_an_error_of_ours(
+        self, open_sqlite: OpenSqlite, tmp_path: Path, head: str
+    ) -> None:
+        text = up("CREATE TABLE a (x DEFAULT '\0');", head=head)
+        source = write(tmp_path / "files", {"1_a.sql": text})
+        migrator = migrate.Migrator(open_sqlite(migrate="skip"), source)
+
+        with pytest.raises(core.MooringError):
+            migrator.up()
+        assert "a" not in names(tmp_path / "app.db", "table")
+
+    def test_going_back_on_a_locked_database_says_that_nothing_was_undone(
+        self, open_sqlite: OpenSqlite, tmp_path: Path
+    ) -> None:
+        migrator = migrate.Migrator(open_sqlite(busy_timeout=0.1))
+        with plain(tmp_path / "app.db") as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(core.MigrationFailedError) as caught:
+                migrator.down()
+
+        assert "nothing of this file was undone" in caught.value.state
+        assert f"at version {VERSIONS[-1]}" in caught.value.state
+        assert versions(tmp_path / "app.db") == [0, *VERSIONS]
+
     @pytest.mark.parametrize(
         "quoted", ["'${APP_SECRET}'", "${APP_SECRET}", "VALUES ('${APP_SECRET}')"]
     )
@@ -971,6 +1103,90 @@ class TestForeignKeys:
         with pytest.raises(core.MigrationFailedError, match="mismatch"):
             migrator.up()
         assert names(tmp_path / "app.db", "table") == []
+
+    def test_a_mismatch_that_was_there_before_does_not_stop_a_migration(
+        self, open_sqlite: OpenSqlite, tmp_path: Path
+    ) -> None:
+        with plain(tmp_path / "app.db") as connection:
+            connection.executescript(
+                "CREATE TABLE parent (id);"
+                "CREATE TABLE child (parent REFERENCES parent (id));"
+            )
+        source = write(tmp_path / "files", {"1_a.sql": up("CREATE TABLE a (x);")})
+        migrate.Migrator(open_sqlite(migrate="skip"), source).up()
+
+        assert versions(tmp_path / "app.db") == [0, 1]
+
+    def test_a_new_orphan_is_told_from_an_old_one_that_looks_the_same(
+        self, open_sqlite: OpenSqlite, tmp_path: Path
+    ) -> None:
+        with plain(tmp_path / "app.db") as connection:
+            connection.executescript(
+                "CREATE TABLE parent (id INTEGER PRIMARY KEY);"
+                "CREATE TABLE child (id PRIMARY KEY, parent REFERENCES parent (id))"
+                " WITHOUT ROWID;"
+                "INSERT INTO child VALUES (1, 7);"
+            )
+        files = {
+            "1_a.sql": up("CREATE TABLE a (x);"),
+            "2_b.sql": up("INSERT INTO child VALUES (2, 7);"),
+        }
+        source = write(tmp_path / "files", files)
+        store = open_sqlite(migrate="skip")
+        migrator = migrate.Migrator(store, source)
+        migrator.up(to=1)
+
+        with pytest.raises(core.MigrationFailedError) as caught:
+            migrator.up()
+        assert isinstance(caught.value.__cause__, core.ForeignKeyViolation)
+        assert versions(tmp_path / "app.db") == [0, 1]
+        assert store.execute("SELECT count(*) FROM child").scalar() == 1
+
+    @pytest.mark.parametrize("head", ["", "-- +goose NO TRANSACTION"])
+    @pytest.mark.parametrize("word", ["", "EXPLAIN ", "EXPLAIN QUERY PLAN "])
+    @pytest.mark.parametrize("path", ["app.db", ":memory:"])
+    def test_a_pragma_that_cannot_be_read_back_does_not_outlive_its_file(
+        self, open_sqlite: OpenSqlite, tmp_path: Path, path: str, word: str, head: str
+    ) -> None:
+        text = up(f"{word}PRAGMA case_sensitive_like = 1;", head=head)
+        source = write(tmp_path / "files", {"1_a.sql": text})
+        store = open_sqlite(path, migrate="skip")
+        migrate.Migrator(store, source).up()
+
+        with store.transaction() as tx:
+            assert tx.execute("SELECT 'A' LIKE 'a'").scalar() == 1
+        with store.read() as snapshot:
+            assert snapshot.execute("SELECT 'A' LIKE 'a'").scalar() == 1
+
+    @pytest.mark.parametrize("fails", [False, True], ids=["applied", "failed"])
+    @pytest.mark.parametrize("head", ["", "-- +goose NO TRANSACTION"])
+    def test_no_pragma_of_a_file_stays_on_the_connection(
+        self, open_sqlite: OpenSqlite, tmp_path: Path, head: str, *, fails: bool
+    ) -> None:
+        set_ = {
+            "full_column_names": 1,
+            "short_column_names": 0,
+            "wal_autocheckpoint": 7,
+        }
+        lines = [f"PRAGMA {name} = {value};" for name, value in set_.items()]
+        lines += ["nonsense;"] if fails else []
+        source = write(tmp_path / "files", {"1_a.sql": up(*lines, head=head)})
+        store = open_sqlite(migrate="skip")
+
+        def settings() -> list[object]:
+            with store.transaction() as tx:
+                return [tx.execute(f"PRAGMA {name}").scalar() for name in set_]
+
+        before = settings()
+        assert before != list(set_.values())
+        expected = (
+            pytest.raises(core.MigrationFailedError)
+            if fails
+            else contextlib.nullcontext()
+        )
+        with expected:
+            migrate.Migrator(store, source).up()
+        assert settings() == before
 
 
 class TestFormat:

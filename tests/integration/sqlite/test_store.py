@@ -342,6 +342,64 @@ class TestConnections:
         assert mode(tmp_path / "app.db") == 0o640
 
 
+class TestExplain:
+    SCOPES: tuple[str, ...] = ("store", "transaction", "read")
+
+    @contextlib.contextmanager
+    def scope(self, store: SqliteStore, kind: str) -> Iterator[core.Connection]:
+        if kind == "store":
+            yield store
+            return
+        with getattr(store, kind)() as scope:
+            yield scope
+
+    @pytest.mark.parametrize("path", ["app.db", ":memory:"])
+    @pytest.mark.parametrize("kind", SCOPES)
+    @pytest.mark.parametrize(
+        "sql",
+        [
+            "EXPLAIN PRAGMA query_only=0",
+            "explain /* */ pragma main.query_only(0)",
+            "EXPLAIN QUERY PLAN PRAGMA query_only=0",
+            "EXPLAIN QUERY -- x\n PLAN PRAGMA case_sensitive_like = 1",
+            "EXPLAIN PRAGMA foreign_keys = OFF",
+        ],
+    )
+    def test_an_explained_pragma_that_sets_is_refused_as_the_pragma_is(
+        self, open_sqlite: OpenSqlite, path: str, kind: str, sql: str
+    ) -> None:
+        store = open_sqlite(path)
+
+        with (
+            pytest.raises(core.StatementNotAllowedError),
+            self.scope(store, kind) as scope,
+        ):
+            scope.execute(sql)
+        with every_connection(store) as connections:
+            for connection in connections:
+                like = connection.execute("SELECT 'A' LIKE 'a'").fetchone()
+                assert like == (1,)
+                for name in ("foreign_keys", "query_only"):
+                    (value,) = connection.execute(f"PRAGMA {name}").fetchone()
+                    reads_only = connection is not connections[0]
+                    assert value == (name == "foreign_keys" or reads_only)
+
+    @pytest.mark.parametrize("kind", SCOPES)
+    @pytest.mark.parametrize(
+        "sql",
+        [
+            "EXPLAIN SELECT * FROM users",
+            "EXPLAIN QUERY PLAN SELECT * FROM users",
+            "EXPLAIN PRAGMA table_info(users)",
+        ],
+    )
+    def test_what_only_explains_is_answered(
+        self, open_sqlite: OpenSqlite, kind: str, sql: str
+    ) -> None:
+        with self.scope(open_sqlite(), kind) as scope:
+            assert scope.execute(sql).all()
+
+
 class TestMemory:
     def test_two_stores_see_nothing_of_each_other(
         self, open_sqlite: OpenSqlite

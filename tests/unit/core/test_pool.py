@@ -1,6 +1,8 @@
 """The pool by itself: fair, bounded, and at a loss for no connection it ever had."""
 
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -104,6 +106,15 @@ def spawn() -> Iterator[Spawn]:
         thread.join(PATIENCE)
 
     assert not [thread.name for thread in threads if thread.is_alive()]
+
+
+@pytest.fixture
+def quick_switches() -> Iterator[None]:
+    """Let threads take turns as often as they can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -533,6 +544,88 @@ def test_a_check_is_asked_only_after_its_period(engine: Engine) -> None:
     assert engine.checked == 4
 
 
+# -- looking ----------------------------------------------------------------------
+
+
+def test_a_look_has_each_unused_connection_for_itself(engine: Engine) -> None:
+    pool = engine.pool(max_open=3, max_idle=3)
+    lent, *idle = [pool.acquire() for _ in range(3)]
+    for lease in idle:
+        pool.release(lease)
+
+    def look(connection: Connection) -> tuple[int, int]:
+        lease = pool.acquire(0.1)
+        pool.release(lease)
+        return connection.number, lease.connection.number
+
+    assert set(pool.inspect(look)) == {(2, 3), (3, 2)}
+    assert pool.stats == PoolStats(open=3, idle=2, lent=1, waiting=0, max_open=3)
+    pool.release(lent)
+    assert len(engine.made) == 3
+
+
+def test_who_asks_during_a_look_is_served_after_it(
+    engine: Engine, spawn: Spawn
+) -> None:
+    pool = engine.pool(max_open=1)
+    pool.release(pool.acquire())
+    asked: list[Future[Any]] = []
+
+    def look(_: Connection) -> bool:
+        asked.append(spawn(pool.acquire))
+        waiting(pool, 1)
+        return asked[0].done()
+
+    assert pool.inspect(look) == [False]
+    assert asked[0].result(PATIENCE).connection.number == 1
+
+
+def test_a_look_is_no_use(engine: Engine) -> None:
+    pool = engine.pool(max_open=1, max_idle_time=0.05)
+    lease = pool.acquire()
+    pool.release(lease)
+    since, good_until = lease.since, lease.good_until
+    deadline = since + 0.06
+    while monotonic() < deadline:
+        assert pool.inspect(lambda connection: connection.number) == [1]
+
+    assert (lease.since, lease.good_until) == (since, good_until)
+    assert pool.acquire().connection.number == 2
+    assert engine.open == 1
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+def test_a_look_that_raises_closes_the_connection_and_keeps_its_place(
+    engine: Engine, error: type[BaseException]
+) -> None:
+    pool = engine.pool(max_open=1)
+    pool.release(pool.acquire())
+
+    def look(_: Connection) -> None:
+        raise error
+
+    with pytest.raises(error):
+        pool.inspect(look)
+    assert engine.open == pool.stats.open == 0
+    assert pool.acquire(0.1).connection.number == 2
+
+
+def test_a_connection_that_is_looked_at_during_the_close_is_closed(
+    engine: Engine,
+) -> None:
+    pool = engine.pool(max_open=1)
+    pool.release(pool.acquire())
+
+    def look(_: Connection) -> None:
+        with pytest.raises(core.StoreBusyError):
+            pool.close(0)
+
+    pool.inspect(look)
+
+    assert engine.open == 0
+    pool.close(0)
+
+
 # -- the end ----------------------------------------------------------------------
 
 
@@ -671,3 +764,77 @@ def test_under_load_the_limit_holds_and_nothing_is_lent_twice(
     assert stats.open == stats.idle == engine.open <= 2
     pool.close(0)
     assert engine.open == 0
+
+
+def test_a_close_wakes_everybody_who_is_just_beginning_to_wait(
+    spawn: Spawn, quick_switches: None
+) -> None:
+    for _ in range(150):
+        engine = Engine()
+        pool = engine.pool(max_open=1, timeout=3 * PATIENCE)
+        pool.acquire()
+        begin = threading.Barrier(5)
+
+        def ask(
+            pool: "Pool[Connection]" = pool, begin: threading.Barrier = begin
+        ) -> None:
+            begin.wait(PATIENCE)
+            pool.acquire()
+
+        asking = [spawn(ask) for _ in range(4)]
+        begin.wait(PATIENCE)
+        with pytest.raises(core.StoreBusyError):
+            pool.close(0)
+
+        for future in asking:
+            assert isinstance(future.exception(PATIENCE), core.StoreClosedError)
+        assert pool.stats.waiting == 0
+
+
+# Drops a scope, and has the garbage collector find it while the pool has its lock.
+DROPPED = """
+    import gc, sys
+    from mooring.core import Pool
+
+    def scope(discard):
+        lease = pool.acquire()
+        try:
+            yield lease
+        finally:
+            ended.append(discard)
+            pool.release(lease, discard=discard)
+
+    class Holder:
+        pass
+
+    discard, keep = sys.argv[1] == "discard", int(sys.argv[2])
+    ended = []
+    pool = Pool(lambda _: object(), lambda _: None, name="readers", max_open=2,
+                max_idle=keep, timeout=20)
+    for number in range(200):
+        gc.set_threshold(100_000)
+        gc.collect()
+        holder = Holder()
+        holder.itself, holder.scope = holder, scope(discard)
+        next(holder.scope)
+        del holder
+        gc.set_threshold(1 + number)  # a little later in each round
+        stats = pool.stats
+        gc.set_threshold(100_000)
+        gc.collect()
+        assert len(ended) == number + 1
+        assert pool.stats.lent == 0
+    pool.close(20)
+    print("fine")
+"""
+
+
+@pytest.mark.parametrize(
+    ("end", "keep"), [("release", 0), ("discard", 0), ("discard", 1)]
+)
+def test_a_dropped_scope_that_is_collected_inside_the_lock_does_not_hang(
+    start: Callable[..., "subprocess.Popen[str]"], end: str, keep: int
+) -> None:
+    told, errors = start(DROPPED, end, keep).communicate(timeout=PATIENCE)
+
+    assert told == "fine\n", errors
