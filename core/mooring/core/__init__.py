@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mooring.core._folder import DiskFolder, File, Folder, package_folder
     from mooring.core._health import Check, Health
     from mooring.core._hookspecs import hookimpl
+    from mooring.core._lease import Lease, PoolStats
     from mooring.core._migratable import (
         AppliedRow,
         Migratable,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
         driver_folder,
         open,  # noqa: A004 - core.open is the name that the design gives it
     )
-    from mooring.core._pool import Lease, Pool, PoolStats
+    from mooring.core._pool import Pool
     from mooring.core._registry import Registry, default_registry, drivers
     from mooring.core._result import Result, Row
     from mooring.core._secret import Secret
@@ -103,6 +104,7 @@ _HOME = {
     "_folder": ("DiskFolder", "File", "Folder", "package_folder"),
     "_health": ("Check", "Health"),
     "_hookspecs": ("hookimpl",),
+    "_lease": ("Lease", "PoolStats"),
     "_migratable": (
         "AppliedRow",
         "Migratable",
@@ -110,7 +112,7 @@ _HOME = {
         "MigrationUnit",
     ),
     "_open": ("driver_folder", "open"),
-    "_pool": ("Lease", "Pool", "PoolStats"),
+    "_pool": ("Pool",),
     "_registry": ("Registry", "default_registry", "drivers"),
     "_result": ("Result", "Row"),
     "_secret": ("Secret",),

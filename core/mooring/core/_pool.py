@@ -19,8 +19,10 @@ from collections.abc import Callable
 from os import getpid
 from threading import get_ident
 from time import monotonic
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
+from mooring.core._guard import Guard
+from mooring.core._lease import Lease, PoolStats, Waiter
 from mooring.core.errors import (
     MooringError,
     PoolTimeoutError,
@@ -34,109 +36,8 @@ T = TypeVar("T")
 _NEVER = float("inf")
 
 
-class PoolStats(NamedTuple):
-    """The pool's figures at one moment: connections, and threads that wait."""
-
-    open: int
-    idle: int
-    lent: int
-    waiting: int
-    max_open: int
-
-
 # Seconds waited, the pool's figures, who has the connections.
 BusyErrorFactory = Callable[[float, PoolStats, list[str]], MooringError]
-
-
-class Borrower(Protocol):
-    """Has a connection for longer than one call."""
-
-    def orphan(self) -> None:
-        """Note that this is a forked child, which must not use the connection."""
-
-
-class Lease(Generic[C]):
-    """A connection of the pool, and who has it. Times are monotonic seconds.
-
-    Attributes:
-        connection: What the pool's ``connect`` returned.
-        lent: Whether somebody has it now.
-        thread: Ident of the thread that it was lent to last.
-        since: When it was lent or given back last.
-        good_until: Until when it may be lent without a closer look.
-        expires_at: When it is to be replaced.
-        borrower: Who is told in a forked child that the connection is the parent's;
-            set and unset by whoever borrows it for longer than a call.
-    """
-
-    __slots__ = (
-        "borrower",
-        "connection",
-        "expires_at",
-        "good_until",
-        "lent",
-        "since",
-        "thread",
-    )
-
-    def __init__(self, connection: C, now: float, expires_at: float) -> None:
-        self.connection = connection
-        self.lent = True
-        self.thread = get_ident()
-        self.since = self.good_until = now
-        self.expires_at = expires_at
-        self.borrower: Borrower | None = None
-
-    def holder(self) -> str:
-        """Return who has it and for how long: "thread worker-3 for 1.2 s"."""
-        names = {thread.ident: thread.name for thread in threading.enumerate()}
-        who = names.get(self.thread, "that has ended")
-        return f"thread {who} for {monotonic() - self.since:.1f} s"
-
-
-class _Waiter(Generic[C]):
-    """A thread in the queue; served with a lease, or with leave to open one."""
-
-    __slots__ = ("lease", "may_open", "signal")
-
-    def __init__(self) -> None:
-        self.lease: Lease[C] | None = None
-        self.may_open = False
-        self.signal = threading.Lock()
-        self.signal.acquire()
-
-
-class _Guard:
-    """The pool's lock, which knows who holds it.
-
-    The garbage collector may run at any allocation, and with it the end of a scope that
-    somebody dropped: on a thread that holds the lock already. What it wants to do then
-    is deferred until the lock is free.
-    """
-
-    __slots__ = ("_deferred", "_lock", "_owner")
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._owner = 0
-        self._deferred: deque[Callable[[], object]] = deque()
-
-    def __enter__(self) -> None:
-        self._lock.acquire()
-        self._owner = get_ident()
-
-    def __exit__(self, *_: object) -> None:
-        self._owner = 0
-        self._lock.release()
-        while self._deferred:
-            self._deferred.popleft()()
-
-    def defers(self, act: Callable[[], object]) -> bool:
-        """Take *act* for later and return True, if this thread holds the lock."""
-        if self._owner != get_ident():
-            return False
-        self._deferred.append(act)
-        return True
 
 
 class Pool(Generic[C]):
@@ -183,11 +84,11 @@ class Pool(Generic[C]):
         # How long an unused connection may be lent without a closer look.
         self._trust = min(self._max_idle_time, check_period if check else _NEVER)
         self._busy = busy or self._pool_timeout
-        self._lock = _Guard()
+        self._lock = Guard()
         self._idle: deque[Lease[C]] = deque()
         self._all: set[Lease[C]] = set()
         self._opening = 0
-        self._waiters: deque[_Waiter[C]] = deque()
+        self._waiters: deque[Waiter[C]] = deque()
         self._prune_at = _NEVER  # when the oldest idle one may be too old
         self._drained = threading.Event()
         self._end: Callable[[], StoreClosedError] | None = None
@@ -283,7 +184,7 @@ class Pool(Generic[C]):
 
     def _acquire_slowly(self, timeout: float) -> Lease[C]:
         started = monotonic()
-        waiter = _Waiter[C]()
+        waiter = Waiter[C]()
         try:
             with self._lock:
                 if self._end is not None:
@@ -301,7 +202,7 @@ class Pool(Generic[C]):
             return waiter.lease
         return self._open(max(timeout - (monotonic() - started), 0.001))
 
-    def _wait(self, waiter: _Waiter[C], timeout: float, started: float) -> None:
+    def _wait(self, waiter: Waiter[C], timeout: float, started: float) -> None:
         """Wait in the queue until served; raise if that takes too long."""
         waiter.signal.acquire(timeout=min(timeout, threading.TIMEOUT_MAX))
         with self._lock:
@@ -323,7 +224,7 @@ class Pool(Generic[C]):
             error.message += f" ({'; '.join(notes)})"
         raise error
 
-    def _leave(self, waiter: _Waiter[C]) -> None:
+    def _leave(self, waiter: Waiter[C]) -> None:
         with self._lock:
             if waiter in self._waiters:
                 self._waiters.remove(waiter)
@@ -385,7 +286,7 @@ class Pool(Generic[C]):
             self._drained.set()
 
     @staticmethod
-    def _is_served(waiter: _Waiter[C]) -> bool:
+    def _is_served(waiter: Waiter[C]) -> bool:
         return waiter.lease is not None or waiter.may_open
 
     def _stats(self) -> PoolStats:
@@ -461,7 +362,7 @@ class Pool(Generic[C]):
     def abandon(self) -> object:
         """In a forked child: refuse every use; return what must never be closed."""
         self._end = forked
-        self._lock = _Guard()  # the parent may have held the old one
+        self._lock = Guard()  # the parent may have held the old one
         for lease in self._all:
             if lease.borrower is not None:
                 lease.borrower.orphan()

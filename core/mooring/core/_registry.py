@@ -2,20 +2,15 @@
 
 import os
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-import attrs
 import pluggy
 
 from mooring.core import _discovery, _hookspecs
-from mooring.core._config import StoreConfig
-from mooring.core._driver import (
-    SUPPORTED_API,
-    Capability,
-    DriverInfo,
-)
+from mooring.core._driver import DriverInfo
+from mooring.core._verify import first_line, has_hook, is_name, one_line, verified
 from mooring.core.errors import (
     DriverConflictError,
     DriverDisabledError,
@@ -73,7 +68,7 @@ class Registry:
             DriverConflictError: The name is taken.
             DriverProtocolError: The name is not ``[a-z][a-z0-9_]*``.
         """
-        if not _is_name(name):
+        if not is_name(name):
             raise DriverProtocolError(
                 f"driver name {name!r} is not allowed",
                 driver=name,
@@ -139,7 +134,7 @@ class Registry:
         """Return whether the driver called *name* has that hook."""
         with self._lock:
             plugin, _ = self._load(name)
-        return _has_hook(self._manager, plugin, hook)
+        return has_hook(self._manager, plugin, hook)
 
     def _installed(
         self, *, complete: bool = False
@@ -172,8 +167,8 @@ class Registry:
             error = self._failed[name]
             incompatible = isinstance(error, IncompatibleDriverError)
             state = "incompatible" if incompatible else "broken"
-            reason = _first_line(error.__cause__ or error)
-        elif not _is_name(name):
+            reason = first_line(error.__cause__ or error)
+        elif not is_name(name):
             state, reason = "broken", "its name is not [a-z][a-z0-9_]*"
         elif len(found) > 1:
             state, reason = "conflict", "two distributions claim this name"
@@ -228,7 +223,7 @@ class Registry:
         entries = self._installed().get(name) or self._installed(complete=True).get(
             name
         )
-        if not entries or not _is_name(name):
+        if not entries or not is_name(name):
             raise self._unknown(name)
         if len(entries) > 1:
             raise self._conflict(name)
@@ -241,7 +236,7 @@ class Registry:
         except (Exception, SystemExit) as cause:
             error = DriverLoadError(
                 f"driver {name!r} of {entry.distribution} {entry.version} cannot be"
-                f" loaded: {_first_line(cause)}",
+                f" loaded: {first_line(cause)}",
                 driver=name,
                 hint=_load_hint(cause, entry.distribution),
             )
@@ -254,10 +249,10 @@ class Registry:
         """Register *plugin* and hold it to the contract of a driver."""
         for other, info in self._loaded.values():
             if other is plugin:  # an alias of a driver that is loaded already
-                return _verified(name, info)
+                return verified(name, info)
         manager = self._with(plugin, f"driver:{name}", name)
         for hook in _hookspecs.REQUIRED_HOOKS:
-            if not _has_hook(manager, plugin, hook):
+            if not has_hook(manager, plugin, hook):
                 raise DriverProtocolError(
                     f"driver {name!r} lacks the hook {hook}",
                     driver=name,
@@ -268,12 +263,12 @@ class Registry:
             info = manager.subset_hook_caller("driver_info", others)()
         except (Exception, SystemExit) as cause:
             raise DriverLoadError(
-                f"driver {name!r} failed to describe itself: {_first_line(cause)}",
+                f"driver {name!r} failed to describe itself: {first_line(cause)}",
                 driver=name,
             ) from cause
-        verified = _verified(name, info)
+        checked = verified(name, info)
         self._manager = manager
-        return verified
+        return checked
 
     def _with(self, plugin: object, key: str, name: str) -> pluggy.PluginManager:
         """Return a manager with *plugin* too; a misspelt hook is refused."""
@@ -283,7 +278,7 @@ class Registry:
             manager.register(plugin, key)
         except (TypeError, ValueError, pluggy.PluginValidationError) as cause:
             raise DriverProtocolError(
-                f"plugin {name!r} cannot be registered: {_one_line(cause)}",
+                f"plugin {name!r} cannot be registered: {one_line(cause)}",
                 driver=name,
                 hint="give an attrs class that is a plugin eq=False"
                 if isinstance(cause, TypeError)
@@ -294,7 +289,7 @@ class Registry:
         except pluggy.PluginValidationError as cause:
             raise DriverProtocolError(
                 f"plugin {name!r} implements a hook that does not exist:"
-                f" {_first_line(cause)}",
+                f" {first_line(cause)}",
                 driver=name,
                 hint="the hooks are driver_info, open_store, health_check,"
                 " migrations_dir",
@@ -349,69 +344,6 @@ def _allowed(allow: Iterable[str] | None) -> frozenset[str] | None:
     return frozenset(filter(None, (name.strip() for name in value.split(","))))
 
 
-def _is_name(name: str) -> bool:
-    """Return whether *name* is ``[a-z][a-z0-9_]*``; spares compiling that."""
-    plain = name.replace("_", "a")
-    return name[:1].isalpha() and plain.isascii() and plain.isalnum() and name.islower()
-
-
-def _verified(name: str, info: object) -> DriverInfo:
-    """Return *info* if it is what a driver called *name* may answer."""
-
-    def wrong(what: str, hint: str | None = None) -> DriverProtocolError:
-        return DriverProtocolError(f"driver {name!r}: {what}", driver=name, hint=hint)
-
-    if not isinstance(info, DriverInfo):
-        raise wrong(f"driver_info returned {type(info).__name__}, not a DriverInfo")
-    for field, kind in (
-        ("name", str),
-        ("api", int),
-        ("aliases", tuple),
-        ("capabilities", frozenset),
-    ):
-        if not isinstance(getattr(info, field), kind):
-            raise wrong(f"its DriverInfo.{field} is not a {kind.__name__}")
-    if info.api not in SUPPORTED_API:
-        newest = max(SUPPORTED_API)
-        side = "mooring" if info.api > newest else f"the driver {name!r}"
-        raise IncompatibleDriverError(
-            f"driver {name!r} speaks API version {info.api}, this mooring speaks"
-            f" {', '.join(map(str, sorted(SUPPORTED_API)))}",
-            driver=name,
-            hint=f"upgrade {side}",
-        )
-    if name != info.name and name not in info.aliases:
-        raise wrong(
-            f"it calls itself {info.name!r}",
-            hint=f"name its entry point {info.name!r}, or list {name!r} in aliases",
-        )
-    # What a plugin answers may be anything, whatever its annotations say.
-    config_class: Any = info.config_class
-    if not (
-        isinstance(config_class, type)
-        and issubclass(config_class, StoreConfig)
-        and attrs.has(config_class)
-    ):
-        raise wrong("its config_class is not an attrs subclass of core.StoreConfig")
-    fixed = attrs.fields_dict(config_class)["driver"]
-    if fixed.init or fixed.default != info.name:
-        raise wrong(
-            f"its {config_class.__name__}.driver is not fixed to {info.name!r}",
-            hint=f'driver: str = attrs.field(default="{info.name}", init=False)',
-        )
-    if not all(isinstance(c, Capability) for c in info.capabilities):
-        raise wrong("its capabilities are not all of core.Capability")
-    return info
-
-
-def _has_hook(manager: pluggy.PluginManager, plugin: object, hook: str) -> bool:
-    caller: pluggy.HookCaller = getattr(manager.hook, hook)
-    return any(
-        impl.plugin is plugin and not (impl.wrapper or impl.hookwrapper)
-        for impl in caller.get_hookimpls()
-    )
-
-
 def _load_hint(cause: BaseException, distribution: str) -> str:
     if isinstance(cause, ModuleNotFoundError) and cause.name:
         return f"install the module {cause.name!r} that {distribution} needs"
@@ -424,12 +356,3 @@ def _manager_of(plugins: Iterable[tuple[str, object]]) -> pluggy.PluginManager:
     for name, plugin in plugins:
         manager.register(plugin, name)
     return manager
-
-
-def _one_line(error: BaseException) -> str:
-    return "; ".join(str(error).splitlines()) or type(error).__name__
-
-
-def _first_line(error: BaseException) -> str:
-    lines: Iterator[str] = iter(str(error).splitlines())
-    return next(lines, "") or type(error).__name__

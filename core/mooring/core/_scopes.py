@@ -22,7 +22,8 @@ from mooring.core.errors import (
 )
 
 if TYPE_CHECKING:
-    from mooring.core._pool import Lease, Pool
+    from mooring.core._lease import Lease
+    from mooring.core._pool import Pool
 
 S = TypeVar("S", bound=Session)
 Translate = Callable[[str], Statement]

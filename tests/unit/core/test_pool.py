@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 from mooring import core
-from mooring.core import Lease, Pool, PoolStats, _pool
+from mooring.core import Lease, Pool, PoolStats
+from mooring.core._lease import Waiter
 
 PATIENCE = 20.0
 Spawn = Callable[..., "Future[Any]"]
@@ -382,7 +383,7 @@ def test_a_waiter_interrupted_once_it_was_served_passes_that_on(
     """No signal can be aimed at that moment, so the waiter is made by hand."""
     pool = engine.pool(max_open=1)
     held = pool.acquire()
-    interrupted = _pool._Waiter[Connection]()
+    interrupted = Waiter[Connection]()
     pool._waiters.append(interrupted)
     following = spawn(pool.acquire)
     waiting(pool, 2)

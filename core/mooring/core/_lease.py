@@ -1,0 +1,76 @@
+"""What a pool lends, who has it, and who waits for it."""
+
+import threading
+from threading import get_ident
+from time import monotonic
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+C = TypeVar("C")
+
+
+class PoolStats(NamedTuple):
+    """The pool's figures at one moment: connections, and threads that wait."""
+
+    open: int
+    idle: int
+    lent: int
+    waiting: int
+    max_open: int
+
+
+class Borrower(Protocol):
+    """Has a connection for longer than one call."""
+
+    def orphan(self) -> None:
+        """Note that this is a forked child, which must not use the connection."""
+
+
+class Lease(Generic[C]):
+    """A connection of the pool, and who has it. Times are monotonic seconds.
+
+    Attributes:
+        connection: What the pool's ``connect`` returned.
+        lent: Whether somebody has it now.
+        thread: Ident of the thread that it was lent to last.
+        since: When it was lent or given back last.
+        good_until: Until when it may be lent without a closer look.
+        expires_at: When it is to be replaced.
+        borrower: Who is told in a forked child that the connection is the parent's;
+            set and unset by whoever borrows it for longer than a call.
+    """
+
+    __slots__ = (
+        "borrower",
+        "connection",
+        "expires_at",
+        "good_until",
+        "lent",
+        "since",
+        "thread",
+    )
+
+    def __init__(self, connection: C, now: float, expires_at: float) -> None:
+        self.connection = connection
+        self.lent = True
+        self.thread = get_ident()
+        self.since = self.good_until = now
+        self.expires_at = expires_at
+        self.borrower: Borrower | None = None
+
+    def holder(self) -> str:
+        """Return who has it and for how long: "thread worker-3 for 1.2 s"."""
+        names = {thread.ident: thread.name for thread in threading.enumerate()}
+        who = names.get(self.thread, "that has ended")
+        return f"thread {who} for {monotonic() - self.since:.1f} s"
+
+
+class Waiter(Generic[C]):
+    """A thread in the queue; served with a lease, or with leave to open one."""
+
+    __slots__ = ("lease", "may_open", "signal")
+
+    def __init__(self) -> None:
+        self.lease: Lease[C] | None = None
+        self.may_open = False
+        self.signal = threading.Lock()
+        self.signal.acquire()
