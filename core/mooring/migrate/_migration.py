@@ -1,15 +1,16 @@
-"""What a migration file says, as values."""
+"""What a migration file says, as values.
+
+They are named tuples, not attrs classes: a first start needs them, and an attrs class
+takes as long to make as a migration to run.
+"""
 
 from importlib import import_module
-from typing import Any
-
-import attrs
+from typing import Any, NamedTuple
 
 _BOM = b"\xef\xbb\xbf"
 
 
-@attrs.frozen(kw_only=True)
-class Statement:
+class Statement(NamedTuple):
     """One piece of SQL that goes to the engine in one call.
 
     Attributes:
@@ -21,8 +22,7 @@ class Statement:
     line: int
 
 
-@attrs.frozen(kw_only=True)
-class Migration:
+class Migration(NamedTuple):
     """A parsed migration file.
 
     Attributes:

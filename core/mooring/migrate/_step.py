@@ -1,12 +1,9 @@
-"""One migration of a run."""
+"""One migration of a run; a named tuple for the same reason as `Migration`."""
 
-from typing import Literal
-
-import attrs
+from typing import Literal, NamedTuple
 
 
-@attrs.frozen(kw_only=True)
-class Step:
+class Step(NamedTuple):
     """One migration that was applied or undone, or would be.
 
     Attributes:

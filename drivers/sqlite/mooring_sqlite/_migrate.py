@@ -79,7 +79,11 @@ class SqliteMigrationSession:
             self._lock.__exit__(None, None, None)
             raise
         self._session = self._lease.connection
-        lasting = read_settings(self._session.connection, _LASTING)
+        try:
+            lasting = read_settings(self._session.connection, _LASTING)
+        except sqlite3.Error as cause:
+            self.__exit__()
+            raise translate_error(cause, target=self._session.target) from cause
         self._settings = self._session.settings | lasting
         self._session.unlimited()
         return self
@@ -87,7 +91,7 @@ class SqliteMigrationSession:
     def __exit__(self, *_: object) -> None:
         """Give the connection back as it was, and free the lock."""
         try:
-            fit = self._session.reset() and self._session.restore(self._settings)
+            fit = self._session.reset()
             # Some PRAGMAs cannot be read back: after any, a file gets a new connection.
             if not self._in_memory:
                 set_any = any(unit.sets_pragmas for unit in self._units)
@@ -274,7 +278,10 @@ class SqliteUnit:
     def _leave(self) -> None:
         if self.sets_pragmas:
             self._session.control("PRAGMA case_sensitive_like = 0")  # cannot be read
-        if not (self._session.reset() and self._session.restore(self._settings)):
+        settings = self._settings
+        if not self.sets_pragmas:  # only this one was set, by us
+            settings = {"foreign_keys": settings["foreign_keys"]}
+        if not (self._session.reset() and self._session.restore(settings)):
             raise StoreError(
                 "the connection could not be brought back to its settings",
                 hint="open the store again; look at what the migration set",
