@@ -5,12 +5,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import ExitStack
 from pathlib import Path
 from random import Random, SystemRandom
 from textwrap import dedent
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import is_hypothesis_test, settings
@@ -160,3 +162,30 @@ def open_sqlite(tmp_path: Path) -> Iterator[Callable[..., "SqliteStore"]]:
             return store
 
         yield run
+
+
+@pytest.fixture
+def spawn() -> Iterator[Callable[..., "Future[Any]"]]:
+    """Call a function in a thread of its own; none outlives the test."""
+    threads: list[threading.Thread] = []
+
+    def spawn(
+        fn: Callable[..., Any], *args: object, name: str | None = None
+    ) -> "Future[Any]":
+        future: Future[Any] = Future()
+
+        def work() -> None:
+            try:
+                future.set_result(fn(*args))
+            except BaseException as error:  # noqa: BLE001 - who asks for it gets it
+                future.set_exception(error)
+
+        threads.append(threading.Thread(target=work, name=name, daemon=True))
+        threads[-1].start()
+        return future
+
+    yield spawn
+    for thread in threads:
+        thread.join(20)
+
+    assert not [thread.name for thread in threads if thread.is_alive()]

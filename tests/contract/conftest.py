@@ -9,9 +9,7 @@ subjects that have it; one that states what its absence means says ``lacks`` ins
 import json
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -203,33 +201,6 @@ def samples(store: core.SqlStore) -> core.SqlStore:
         " workflow_states WHERE 1 = 0"
     )
     return store
-
-
-@pytest.fixture
-def spawn() -> Iterator[Callable[..., "Future[Any]"]]:
-    """Call a function in a thread of its own; none outlives the test."""
-    threads: list[threading.Thread] = []
-
-    def spawn(
-        fn: Callable[..., Any], *args: object, name: str | None = None
-    ) -> "Future[Any]":
-        future: Future[Any] = Future()
-
-        def work() -> None:
-            try:
-                future.set_result(fn(*args))
-            except BaseException as error:  # noqa: BLE001 - who asks for it gets it
-                future.set_exception(error)
-
-        threads.append(threading.Thread(target=work, name=name, daemon=True))
-        threads[-1].start()
-        return future
-
-    yield spawn
-    for thread in threads:
-        thread.join(PATIENCE)
-
-    assert not [thread.name for thread in threads if thread.is_alive()]
 
 
 @pytest.fixture

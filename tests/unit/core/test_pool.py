@@ -83,33 +83,6 @@ def engine() -> Engine:
 
 
 @pytest.fixture
-def spawn() -> Iterator[Spawn]:
-    """Call a function in a thread of its own; none outlives the test."""
-    threads: list[threading.Thread] = []
-
-    def spawn(
-        fn: Callable[..., Any], *args: object, name: str | None = None
-    ) -> "Future[Any]":
-        future: Future[Any] = Future()
-
-        def work() -> None:
-            try:
-                future.set_result(fn(*args))
-            except BaseException as error:  # noqa: BLE001 - who asks for it gets it
-                future.set_exception(error)
-
-        threads.append(threading.Thread(target=work, name=name, daemon=True))
-        threads[-1].start()
-        return future
-
-    yield spawn
-    for thread in threads:
-        thread.join(PATIENCE)
-
-    assert not [thread.name for thread in threads if thread.is_alive()]
-
-
-@pytest.fixture
 def quick_switches() -> Iterator[None]:
     """Let threads take turns as often as they can."""
     before = sys.getswitchinterval()
