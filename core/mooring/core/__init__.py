@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from mooring.core._result import Result, Row
     from mooring.core._secret import Secret
     from mooring.core._session import Session
+    from mooring.core._split import split_statements
     from mooring.core._statement import Statement, translate
     from mooring.core._store import (
         Connection,
@@ -117,6 +118,7 @@ _HOME = {
     "_result": ("Result", "Row"),
     "_secret": ("Secret",),
     "_session": ("Session",),
+    "_split": ("split_statements",),
     "_statement": ("Statement", "translate"),
     "_store": ("Connection", "Snapshot", "SqlStore", "Store", "Transaction"),
     "_structure": ("option_fields",),
@@ -214,6 +216,7 @@ __all__ = [
     "option_fields",
     "package_folder",
     "parse_url",
+    "split_statements",
     "translate",
 ]
 

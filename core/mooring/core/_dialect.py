@@ -60,8 +60,9 @@ class Dialect:
         backtick_identifiers: A name between backticks is an identifier.
         array_slices: A colon after an operand, directly inside ``[]`` or ``{}``,
             separates two values: ``a[lo:hi]``.
-        empty_list: What stands between the parentheses of ``IN ()`` for an empty
-            ``core.In``, so that it is false.
+        in_nothing: What stands for ``IN (...)`` of an empty ``core.In``, so that
+            ``x IN (...)`` is false, for x of any type.
+        not_in_nothing: What stands for ``NOT IN (...)``, so that it is true.
         max_parameters: How many values one statement can take.
         adapters: Makes the engine's value of an aware ``datetime.datetime`` and of a
             ``core.Json``; holds both.
@@ -78,7 +79,8 @@ class Dialect:
     bracket_identifiers: bool
     backtick_identifiers: bool
     array_slices: bool
-    empty_list: str
+    in_nothing: str
+    not_in_nothing: str
     max_parameters: int
     adapters: Mapping[type, Callable[[Any], object]]
     refuse: Callable[[Sequence[str]], str | None]

@@ -15,12 +15,16 @@ _BEFORE_VALUE = frozenset(
 )
 
 
-def tokens(sql: str, dialect: Dialect) -> Iterator[tuple[str, str]]:
+def tokens(
+    sql: str, dialect: Dialect, *, any_placeholder: bool = False
+) -> Iterator[tuple[str, str]]:
     """Yield the tokens of ``sql`` as ``(kind, text)``; the texts add up to it.
 
     Kinds: gap (whitespace and comments), word, number, string, name (a quoted
     identifier), param (``:name``), symbol (one character, ``::``, ``:=`` and operators
     with ``@``). What is never closed reaches to the end of the text.
+
+    With *any_placeholder* the engine's own ones are symbols like any other.
 
     Raises:
         ParameterError: A placeholder that is not ``:name``.
@@ -41,9 +45,9 @@ def tokens(sql: str, dialect: Dialect) -> Iterator[tuple[str, str]]:
             if operand and brackets and brackets[-1] in "[{":
                 kind, end = "symbol", position + 1
             elif kind == "ordinal":
-                raise _foreign(found[0])
+                kind = _foreign(found[0], allowed=any_placeholder)
         elif kind == "alien":
-            raise _foreign(found[0])
+            kind = _foreign(found[0], allowed=any_placeholder)
         elif kind == "cut":
             raise StatementNotAllowedError(
                 "a -- comment holds a carriage return, which only some engines take "
@@ -88,8 +92,11 @@ def _dollar_end(sql: str, start: int, *, tag: str) -> int:
     return len(sql) if end < 0 else end + len(tag)
 
 
-def _foreign(placeholder: str) -> ParameterError:
-    return ParameterError(
+def _foreign(placeholder: str, *, allowed: bool) -> str:
+    """Return the kind of a placeholder that is not ours, or refuse it."""
+    if allowed:
+        return "symbol"
+    raise ParameterError(
         f"{placeholder[0]!r} is not a placeholder here",
         hint='write :name, a letter first, and pass a mapping: {"name": value}',
     )

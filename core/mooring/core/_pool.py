@@ -52,8 +52,10 @@ class Pool(Generic[C]):
         timeout: Seconds that `acquire` waits by default, > 0.
         max_lifetime: Age in seconds at which one is replaced; 0 = never.
         max_idle_time: Unused seconds after which one is closed; 0 = never.
-        check: Says if an unused connection is still good; a cheap question.
+        check: Says if an unused connection is still good.
         check_period: Unused seconds after which *check* is asked; 0 = at each loan.
+        glance: Asked at each loan, so it must cost next to nothing: False where
+            something happened to the unused connection, so that *check* is asked.
         busy: Makes the error for a wait in vain; by default a `PoolTimeoutError`.
     """
 
@@ -70,6 +72,7 @@ class Pool(Generic[C]):
         max_idle_time: float = 0.0,
         check: Callable[[C], bool] | None = None,
         check_period: float = 0.0,
+        glance: Callable[[C], bool] | None = None,
         busy: BusyErrorFactory | None = None,
     ) -> None:
         self.name = name
@@ -81,6 +84,7 @@ class Pool(Generic[C]):
         self._max_lifetime = max_lifetime or _NEVER
         self._max_idle_time = max_idle_time or _NEVER
         self._check = check
+        self._glance = glance
         # How long an unused connection may be lent without a closer look.
         self._trust = min(self._max_idle_time, check_period if check else _NEVER)
         self._busy = busy or self._pool_timeout
@@ -113,7 +117,11 @@ class Pool(Generic[C]):
                 break
             now = monotonic()
             if now < lease.expires_at and (
-                now < lease.good_until or self._is_good(lease, now)
+                (
+                    now < lease.good_until
+                    and (self._glance is None or self._glance(lease.connection))
+                )
+                or self._is_good(lease, now)
             ):
                 lease.lent = True
                 lease.since = now

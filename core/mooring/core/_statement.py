@@ -12,6 +12,28 @@ from mooring.core.errors import ParameterError, StatementNotAllowedError
 _WRITES = DML | {"CREATE", "ALTER", "DROP", "TRUNCATE", "COMMENT", "GRANT", "REVOKE"}
 
 
+class ListPlace:
+    """A placeholder behind IN, where a `core.In` may expand.
+
+    Attributes:
+        in_parentheses: It is written ``IN (:x)`` and not ``IN :x``.
+        negated: NOT stands before IN.
+        before: How many characters of the piece before it, from NOT or IN on, belong
+            to the condition.
+        after: How many of the piece behind it do: up to the closing parenthesis.
+    """
+
+    __slots__ = ("after", "before", "in_parentheses", "negated")
+
+    def __init__(
+        self, *, in_parentheses: bool, negated: bool, before: int, after: int
+    ) -> None:
+        self.in_parentheses = in_parentheses
+        self.negated = negated
+        self.before = before
+        self.after = after
+
+
 class Statement:
     """A translated statement.
 
@@ -47,7 +69,7 @@ class Statement:
         verb: str,
         pieces: Sequence[str],
         names: Sequence[str],
-        lists: Sequence[str],
+        lists: Sequence[ListPlace | None],
     ) -> None:
         self.sql = sql
         self.text = dialect.placeholder.join(pieces)
@@ -57,8 +79,7 @@ class Statement:
         self.writes: bool | None = True if verb in _WRITES else None
         self._dialect = dialect
         self._pieces = tuple(pieces)
-        # For each placeholder the form of an expanded list there, "" where none fits.
-        self._lists = tuple(lists)
+        self._lists = tuple(lists)  # one for each placeholder
         self._pick = _picker(self.names)
         self._count = len(set(names))
 
@@ -138,7 +159,7 @@ class Statement:
         return params
 
     def _check_list(self, index: int) -> None:
-        if not self._lists[index]:
+        if self._lists[index] is None:
             name = self.names[index]
             raise ParameterError(
                 f"parameter :{name}: core.In fits only after IN",
@@ -146,17 +167,25 @@ class Statement:
             )
 
     def _expanded(self, sizes: Mapping[int, int]) -> str:
-        placeholder = self._dialect.placeholder
-        parts = [self._pieces[0]]
-        for index, piece in enumerate(self._pieces[1:]):
-            if index in sizes:
-                listed = ", ".join([placeholder] * sizes[index])
-                parts.append(
-                    self._lists[index].format(listed or self._dialect.empty_list)
-                )
-            else:
-                parts.append(placeholder)
-            parts.append(piece)
+        """Return the text with lists of *sizes* at those placeholders."""
+        dialect = self._dialect
+        pieces = list(self._pieces)
+        marks = [dialect.placeholder] * len(self.names)
+        for index, size in sizes.items():
+            place = self._lists[index]
+            if place is None:
+                raise AssertionError  # refused by _check_list
+            if size:
+                listed = ", ".join([dialect.placeholder] * size)
+                marks[index] = listed if place.in_parentheses else f"({listed})"
+                continue
+            # The whole condition is replaced: IN (NULL) would be neither true nor false.
+            pieces[index] = pieces[index][: len(pieces[index]) - place.before]
+            marks[index] = dialect.not_in_nothing if place.negated else dialect.in_nothing
+            pieces[index + 1] = pieces[index + 1][place.after :]
+        parts = [pieces[0]]
+        for mark, piece in zip(marks, pieces[1:], strict=True):
+            parts += (mark, piece)
         return "".join(parts)
 
 
@@ -203,21 +232,22 @@ def translate(sql: str, dialect: Dialect) -> Statement:
     pieces: list[str] = []
     names: list[str] = []
     words: list[str] = []
+    # Where each word begins in its piece; where each placeholder stands among them.
+    starts: list[int] = []
     places: list[int] = []
-    literal: list[str] = []
+    piece = ""
     for kind, text in tokens(sql, dialect):
-        if kind == "param":
-            pieces.append("".join(literal))
-            literal = []
-            names.append(text[1:])
-            places.append(len(words))
-        else:
-            literal.append(text)
         if kind != "gap":
             words.append(text.upper() if kind == "word" else text)
-    pieces.append("".join(literal))
-    if dialect.placeholder == "%s":
-        pieces = [piece.replace("%", "%%") for piece in pieces]
+            starts.append(len(piece))
+        if kind == "param":
+            pieces.append(piece)
+            piece = ""
+            names.append(text[1:])
+            places.append(len(words) - 1)
+        else:
+            piece += text.replace("%", "%%") if dialect.placeholder == "%s" else text
+    pieces.append(piece)
     _check_count(len(names), dialect)
     return Statement(
         sql,
@@ -225,7 +255,10 @@ def translate(sql: str, dialect: Dialect) -> Statement:
         verb=allowed_verb(words, dialect),
         pieces=pieces,
         names=names,
-        lists=[_list_form(words, place) for place in places],
+        lists=[
+            _list_place(words, starts, place, len(piece))
+            for place, piece in zip(places, pieces, strict=False)
+        ],
     )
 
 
@@ -237,11 +270,29 @@ def _check_text(sql: str) -> None:
         )
 
 
-def _list_form(words: Sequence[str], place: int) -> str:
-    """Return how a list is written at a placeholder: after IN, and nowhere else."""
-    before = words[max(place - 2, 0) : place]
-    if before[-1:] == ["IN"]:
-        return "({})"
-    if before == ["IN", "("] and words[place + 1 : place + 2] == [")"]:
-        return "{}"
-    return ""
+def _list_place(
+    words: Sequence[str], starts: Sequence[int], place: int, width: int
+) -> ListPlace | None:
+    """Return how a list is written at a placeholder: after IN, and nowhere else.
+
+    Args:
+        words: The statement's tokens without gaps, words upper-cased.
+        starts: Where each begins in its piece.
+        place: Which of them the placeholder is.
+        width: The length of the piece before it.
+    """
+    first, after = place - 1, 0
+    in_parentheses = list(words[max(place - 2, 0) : place]) == ["IN", "("]
+    if in_parentheses:
+        if list(words[place + 1 : place + 2]) != [")"]:
+            return None
+        first, after = place - 2, starts[place + 1] + 1
+    elif place < 1 or words[first] != "IN":
+        return None
+    negated = first > 0 and words[first - 1] == "NOT"
+    return ListPlace(
+        in_parentheses=in_parentheses,
+        negated=negated,
+        before=width - starts[first - negated],
+        after=after,
+    )

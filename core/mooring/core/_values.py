@@ -34,6 +34,9 @@ class Json:
     def dumps(self) -> str:
         """Write the value as compact JSON text.
 
+        A float keeps its point, however large: without one, an engine that parses JSON
+        gives it back as an int.
+
         Raises:
             ParameterError: It is not JSON, or holds NaN, an infinity, a NUL character
                 or a lone surrogate, which one engine stores and another refuses.
@@ -49,6 +52,8 @@ class Json:
                 f"core.Json: {error}",
                 hint="give it dict, list, str, int, finite float, bool and None only",
             ) from error
+        if "e+" in text:
+            text = _EXPONENT.sub(_positional, text)
         if "\\u0000" in text and _ESCAPED_NUL.search(text):
             raise ParameterError(
                 "core.Json: text with a NUL character", hint="remove it, or store bytes"
@@ -62,6 +67,13 @@ class Json:
 
 # An even run of backslashes before it is text that merely looks like the escape.
 _ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*+\\u0000")
+# A string, which is passed over, or a number with a positive exponent.
+_EXPONENT = re.compile(r'"(?:[^"\\]|\\.)*+"|(-?\d[\d.]*+e\+\d++)')
+
+
+def _positional(found: re.Match[str]) -> str:
+    """Return 1e+16 as 10000000000000000.0, and a string as it is."""
+    return f"{float(found[1]):.1f}" if found[1] else found[0]
 
 
 class In:

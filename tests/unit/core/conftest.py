@@ -21,7 +21,8 @@ _DIALECTS = {
         bracket_identifiers=True,
         backtick_identifiers=True,
         array_slices=False,
-        empty_list="",
+        in_nothing="IN ()",
+        not_in_nothing="NOT IN ()",
         **_COMMON,
     ),
     "format": Dialect(
@@ -32,7 +33,8 @@ _DIALECTS = {
         bracket_identifiers=False,
         backtick_identifiers=False,
         array_slices=True,
-        empty_list="NULL",
+        in_nothing="= ANY('{}')",
+        not_in_nothing="<> ALL('{}')",
         **_COMMON,
     ),
 }

@@ -233,14 +233,36 @@ def test_a_list_expands_after_in_with_and_without_parentheses(
     assert values == (3, "b", None, "%")
 
 
+@pytest.mark.parametrize("list_", [":v", "(:v)", "/* IN */ ( /* ) */ :v /* ( */ )"])
+@pytest.mark.parametrize(
+    ("word", "nothing"), [("IN", "= ANY('{}')"), ("NOT /* % */ in", "<> ALL('{}')")]
+)
 def test_an_empty_list_is_what_the_dialect_says(
-    qmark: Dialect, percent: Dialect
+    list_: str, word: str, nothing: str, percent: Dialect, qmark: Dialect
 ) -> None:
-    for sql in ("SELECT 1 WHERE x IN :v", "SELECT 1 WHERE x IN (:v)"):
-        empty = {"v": In([])}
+    sql = f"SELECT '%' WHERE x {word} {list_} AND y = :y"
+    values = {"v": In([]), "y": 1}
 
-        assert translate(sql, qmark).bind(empty) == ("SELECT 1 WHERE x IN ()", ())
-        assert translate(sql, percent).bind(empty) == ("SELECT 1 WHERE x IN (NULL)", ())
+    assert translate(sql, percent).bind(values) == (
+        f"SELECT '%%' WHERE x {nothing} AND y = %s",
+        (1,),
+    )
+    negation = "NOT " if word.startswith("NOT") else ""
+    assert translate(sql, qmark).bind(values) == (
+        f"SELECT '%' WHERE x {negation}IN () AND y = ?",
+        (1,),
+    )
+
+
+def test_lists_beside_each_other_expand_by_themselves(percent: Dialect) -> None:
+    sql = "SELECT 1 WHERE a IN (:a) AND b NOT IN (:b) AND c IN :c AND d IN (:d)"
+    values = {"a": In([]), "b": In([]), "c": In([1, 2]), "d": In([])}
+
+    assert translate(sql, percent).bind(values) == (
+        "SELECT 1 WHERE a = ANY('{}') AND b <> ALL('{}') AND c IN (%s, %s)"
+        " AND d = ANY('{}')",
+        (1, 2),
+    )
 
 
 def test_a_list_leaves_the_statement_as_it_was(dialect: Dialect) -> None:

@@ -40,6 +40,16 @@ def test_text_that_only_looks_like_an_escaped_nul_passes(text: str) -> None:
     assert json.loads(Json(text).dumps()) == text
 
 
+@pytest.mark.parametrize("value", [1e16, -1.5e300, 1.7976931348623157e308])
+def test_a_large_float_keeps_its_point(value: float) -> None:
+    text = Json({"1e+16": [value, "1e+16 \\", 10**17]}).dumps()
+
+    assert "." in text
+    assert text.count("e+") == 2  # in the strings, which stay as they are
+    assert json.loads(text) == {"1e+16": [value, "1e+16 \\", 10**17]}
+    assert type(json.loads(text)["1e+16"][0]) is float
+
+
 def test_what_is_not_json_is_refused_by_its_type() -> None:
     with pytest.raises(ParameterError, match="set"):
         Json({"a": {"hunter2"}}).dumps()

@@ -1,0 +1,46 @@
+"""How psycopg reads values: as it does, but for what it cannot read or would lose."""
+
+from typing import Final
+
+import psycopg
+from psycopg.adapt import AdaptersMap, Buffer, Loader
+from psycopg.pq import Format
+from psycopg.types.string import TextLoader
+
+# JSON stays text: parsed, NULL and the JSON null would be one, and a string in JSON
+# could be taken for JSON again. Reading a row into a class parses it.
+_AS_TEXT: Final = ("json", "jsonb")
+# Infinity, and years that Python has not, would be an error after the statement is
+# done, when it is too late to say that it had no effect.
+_TIMES: Final = ("date", "time", "timetz", "timestamp", "timestamptz", "interval")
+
+
+def adapters() -> AdaptersMap:
+    """Return what a connection of this driver adapts values with."""
+    found = AdaptersMap(psycopg.adapters)
+    for name in _AS_TEXT:
+        found.register_loader(name, TextLoader)
+    for name in _TIMES:
+        found.register_loader(name, _lenient(name))
+    return found
+
+
+def _lenient(name: str) -> type[Loader]:
+    """Return a loader that gives the server's text where Python has no such value."""
+    oid = psycopg.adapters.types[name].oid
+    strict = psycopg.adapters.get_loader(oid, Format.TEXT)
+    if strict is None:
+        raise AssertionError  # psycopg has one for each of them
+
+    class LenientLoader(Loader):
+        def __init__(self, oid: int, context: object = None) -> None:
+            super().__init__(oid, context)  # type: ignore[arg-type]  # as psycopg gives it
+            self._load = strict(oid, context).load  # type: ignore[arg-type]  # as above
+
+        def load(self, data: Buffer) -> object:
+            try:
+                return self._load(data)
+            except psycopg.DataError:
+                return bytes(data).decode()
+
+    return LenientLoader

@@ -1,0 +1,115 @@
+"""Opening a connection: its settings are made at the start, and read back."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from mooring.core import OpenError
+
+from mooring_postgres._params import connection_params, described, session_settings
+
+if TYPE_CHECKING:
+    from mooring_postgres._config import PostgresConfig
+    from mooring_postgres._connection import BoundedConnection
+
+# The server's own statement_timeout comes first; this is for one that does not answer.
+_MARGIN: Final = 0.5
+# Settings in milliseconds: the server gives them with the unit that fits best.
+_TIMEOUTS: Final = frozenset(
+    {"statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"}
+)
+
+
+def connect(
+    config: "PostgresConfig", *, timeout: float, migration: bool = False
+) -> "BoundedConnection":
+    """Return a connection on which every setting was made and verified.
+
+    Args:
+        config: The store's configuration.
+        timeout: Seconds that it may take, > 0.
+        migration: It is to migrate: made of ``migration_conn_string`` if that is set,
+            and without limits for statements.
+
+    Raises:
+        OpenError: It cannot be opened, or a setting does not hold; nothing is left.
+    """
+    psycopg = _psycopg()
+    from mooring_postgres._adapt import adapters
+    from mooring_postgres._connection import BoundedConnection
+    from mooring_postgres._refusals import open_error
+
+    pooled = config.pooler == "transaction" and not migration
+    params = connection_params(config, migration=migration)
+    threshold = None if pooled else config.prepare_threshold or None
+    try:
+        connection = BoundedConnection.open(
+            timeout, prepare_threshold=threshold, context=_Context(adapters()), **params
+        )
+    except psycopg.Error as cause:
+        failure = open_error(cause, config, params)
+        raise failure from cause
+    try:
+        connection.limit = min(config.ping_timeout, timeout)
+        _verify(connection, session_settings(config, migration=migration))
+        connection.limit = None
+        if config.statement_timeout and not migration:
+            connection.limit = config.statement_timeout + (0 if pooled else _MARGIN)
+            connection.cancels = pooled
+    except psycopg.Error as cause:
+        connection.close()
+        failure = open_error(cause, config, params)
+        raise failure from cause
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _psycopg() -> Any:
+    """Import psycopg, or say what is missing."""
+    try:
+        import psycopg
+    except ImportError as cause:
+        raise OpenError(
+            f"psycopg cannot be used: {str(cause).partition(chr(10))[0]}",
+            hint="install psycopg with a libpq of its own: pip install"
+            " 'psycopg[binary]'; or the system's libpq, such as Debian's libpq5",
+        ) from cause
+    return psycopg
+
+
+class _Context:
+    """What psycopg takes adapters from (psycopg.abc.AdaptContext)."""
+
+    connection = None
+
+    def __init__(self, adapters: Any) -> None:
+        self.adapters = adapters
+
+
+def _verify(connection: "BoundedConnection", expected: Mapping[str, str]) -> None:
+    """Read back what was set: a pooler may have left it out.
+
+    Raises:
+        OpenError: A setting does not hold.
+        psycopg.Error: The server did not answer.
+    """
+    if not expected:
+        connection.execute("")
+        return
+    asked = ", ".join(_reading(name) for name in expected)
+    found = connection.execute(f"SELECT {asked}").fetchone() or ()
+    for (name, wanted), value in zip(expected.items(), found, strict=True):
+        if value != wanted:
+            raise OpenError(
+                f"{name} is {value!r} on a new connection, not {wanted!r}",
+                hint='is there a pooler in front of the server? Set pooler="transaction",'
+                " or name the server itself",
+            )
+
+
+def _reading(name: str) -> str:
+    found = f"current_setting('{name}')"
+    if name in _TIMEOUTS:
+        return f"CAST(EXTRACT(EPOCH FROM {found}::interval) * 1000 AS bigint)::text"
+    return found

@@ -1,0 +1,99 @@
+"""psycopg's connection, whose every wait ends.
+
+Neither ``statement_timeout`` nor TCP keepalive ends the wait for a server that is
+frozen or for packets that vanish: the client must count for itself.
+"""
+
+from collections.abc import Generator
+from contextlib import suppress
+from contextvars import ContextVar
+from time import monotonic
+from typing import Any, Final, Self, TypeVar
+
+import psycopg
+from psycopg import capabilities, errors
+from psycopg.abc import PQGen, PQGenConn
+
+T = TypeVar("T")
+
+# How often a wait looks up, for signals and deadlines.
+_INTERVAL: Final = 0.1
+# Seconds for a statement to end after the server was asked to cancel it.
+_GRACE: Final = 1.0
+
+_connect_until: ContextVar[float] = ContextVar("mooring_postgres_connect_until")
+
+
+class DeadlineError(psycopg.OperationalError):
+    """The server did not answer in time; the connection is closed."""
+
+
+class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
+    """A connection that gives up waiting.
+
+    Attributes:
+        limit: Seconds that one wait for the server may take, None for no limit. One
+            that takes longer closes the connection and raises `DeadlineError`.
+        cancels: At the limit the server is asked first to cancel the statement, which
+            spares the connection if it does: where no timeout of the server's own runs.
+        cancelled: The last statement ended by that.
+    """
+
+    limit: float | None = None
+    cancels = False
+    cancelled = False
+
+    @classmethod
+    def open(cls, timeout: float, **options: Any) -> Self:
+        """Connect as ``psycopg.connect(**options)`` does, within *timeout* seconds.
+
+        psycopg's own limit counts whole seconds, at least two, and each address anew;
+        this one is exact to a tenth of a second, and for all of them. The time that the
+        resolver takes for a name is not in it.
+        """
+        token = _connect_until.set(monotonic() + timeout)
+        try:
+            return cls.connect(autocommit=True, **options)
+        finally:
+            _connect_until.reset(token)
+
+    @classmethod
+    def _connect_gen(cls, conninfo: str = "") -> PQGenConn[Self]:
+        return _bounded(super()._connect_gen(conninfo), _connect_until.get())
+
+    def wait(
+        self, gen: PQGen[T], interval: float = _INTERVAL, timeout: float | None = None
+    ) -> T:
+        """Wait for the server, as psycopg does, but not longer than the limit."""
+        try:
+            return super().wait(
+                gen, interval, self.limit if timeout is None else timeout
+            )
+        except errors._WaitTimeout:  # noqa: SLF001 - what wait() is documented to raise
+            pass
+        if self.cancels and capabilities.has_cancel_safe():
+            with suppress(errors._WaitTimeout, errors.CancellationTimeout):  # noqa: SLF001 - as above
+                self.cancelled = True
+                self.cancel_safe(timeout=_GRACE)
+                return super().wait(gen, interval, _GRACE)
+            self.cancelled = False
+        # Not close(), which would wait for the lock that this wait holds.
+        self.pgconn.finish()
+        raise DeadlineError("the server did not answer in time")
+
+
+def _bounded(
+    gen: PQGenConn[T], until: float
+) -> Generator[tuple[int, Any], Any, T]:
+    """Consume *gen*, but only until then; it is resumed at each interval of the wait."""
+    try:
+        wanted = next(gen)
+        while True:
+            ready = yield wanted
+            if monotonic() >= until:
+                gen.close()
+                raise errors.ConnectionTimeout("connection timeout expired")
+            wanted = gen.send(ready)
+    except StopIteration as end:
+        found: T = end.value
+        return found

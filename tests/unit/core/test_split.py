@@ -1,0 +1,67 @@
+"""Statements of one text, told apart by the lexical rules of the engine."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mooring.core import split_statements
+from mooring.core._dialect import Dialect
+
+SEVERAL = {
+    "plain": ("SELECT 1; SELECT 2;", ["SELECT 1", "SELECT 2"]),
+    "without a last semicolon": ("SELECT 1;\nSELECT 2", ["SELECT 1", "SELECT 2"]),
+    "nothing": (" -- a comment\n;;/* ; */ ; ", []),
+    "comments": (
+        "-- one;\nSELECT /* ; /* ; */ ; */ 1; -- two",
+        ["SELECT /* ; /* ; */ ; */ 1"],
+    ),
+    "strings": (
+        "SELECT ';', E'\\';', \";\", $$;$$, $a$;$$;$a$; COMMIT",
+        ["SELECT ';', E'\\';', \";\", $$;$$, $a$;$$;$a$", "COMMIT"],
+    ),
+    "parentheses": (
+        "CREATE RULE r AS ON INSERT TO t DO (SELECT 1; SELECT 2); SELECT 3",
+        ["CREATE RULE r AS ON INSERT TO t DO (SELECT 1; SELECT 2)", "SELECT 3"],
+    ),
+    "a standard function body": (
+        "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC"
+        " SELECT CASE WHEN 1 = 1 THEN 1 END; SELECT 2; END; BEGIN",
+        [
+            "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC"
+            " SELECT CASE WHEN 1 = 1 THEN 1 END; SELECT 2; END",
+            "BEGIN",
+        ],
+    ),
+    "placeholders of the engine": (
+        "SELECT a ? 'b'; SELECT $1, @x",
+        ["SELECT a ? 'b'", "SELECT $1, @x"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("sql", "expected"), SEVERAL.values(), ids=SEVERAL)
+def test_statements_are_told_apart(
+    sql: str, expected: list[str], percent: Dialect
+) -> None:
+    found = list(split_statements(sql, percent))
+
+    assert [text for _, text in found] == expected
+    assert all(sql.startswith(text, start) for start, text in found)
+
+
+@given(
+    parts=st.lists(
+        st.sampled_from(["SELECT", "1", ";", "(", ")", "'a;'", "$$;$$", "--;\n", " "])
+    )
+)
+def test_no_word_is_lost(parts: list[str], percent: Dialect) -> None:
+    sql = "SELECT 1; " + "".join(parts)
+
+    found = list(split_statements(sql, percent))
+
+    assert found[0] == (0, "SELECT 1")
+    end = 0
+    for start, text in found:
+        assert sql.startswith(text, start)
+        # What lies between two statements is no word of either.
+        assert not {"SELECT", "'a;'"} & set(sql[end:start].split())
+        end = start + len(text)
