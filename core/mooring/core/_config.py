@@ -23,6 +23,7 @@ PLAIN_TYPES: dict[Any, tuple[type, ...]] = {
     Secret: (Secret,),
     Secret | None: (Secret, type(None)),
     str | None: (str, type(None)),
+    int | str: (int, str),
 }
 
 
@@ -71,7 +72,8 @@ class Rule:
             expected = "str" if allowed[0] is Secret else allowed[0].__name__
             return f"expected {expected}, got {type(value).__name__}"
         if self.choices and value not in self.choices:
-            return f"must be {_either(self.choices)}{suggest(str(value), self.choices)}"
+            named = tuple(filter(None, self.choices))  # "" is the one for "not set"
+            return f"must be {_either(named)}{suggest(str(value), named)}"
         if self._out_of_range(value):
             return f"must be {self.range()}, not {value!r}"
         return None
