@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mooring.core import OpenError
 
-from mooring_postgres._params import connection_params, described, session_settings
+from mooring_postgres._params import connection_params, session_settings
 
 if TYPE_CHECKING:
     from mooring_postgres._config import PostgresConfig
@@ -36,32 +36,33 @@ def connect(
     psycopg = _psycopg()
     from mooring_postgres._adapt import adapters
     from mooring_postgres._connection import BoundedConnection
-    from mooring_postgres._refusals import open_error
+    from mooring_postgres._refusals import open_error, shows_secret
 
     pooled = config.pooler == "transaction" and not migration
     params = connection_params(config, migration=migration)
     threshold = None if pooled else config.prepare_threshold or None
+    failure = None
+    connection = None
     try:
         connection = BoundedConnection.open(
             timeout, prepare_threshold=threshold, context=_Context(adapters()), **params
         )
-    except psycopg.Error as cause:
-        failure = open_error(cause, config, params)
-        raise failure from cause
-    try:
         connection.limit = min(config.ping_timeout, timeout)
         _verify(connection, session_settings(config, migration=migration))
-        connection.limit = None
-        if config.statement_timeout and not migration:
-            connection.limit = config.statement_timeout + (0 if pooled else _MARGIN)
-            connection.cancels = pooled
-    except psycopg.Error as cause:
-        connection.close()
+    except BaseException as cause:
+        if connection is not None:
+            connection.close()
+        if not isinstance(cause, psycopg.Error):
+            raise
         failure = open_error(cause, config, params)
-        raise failure from cause
-    except BaseException:
-        connection.close()
-        raise
+        if not shows_secret(cause, params):
+            raise failure from cause
+    if failure is not None:
+        # Outside the except block: the text with the secret must not be its context.
+        raise failure
+    limit = 0 if migration else config.statement_timeout
+    connection.limit = limit + (0 if pooled else _MARGIN) if limit else None
+    connection.cancels = pooled
     return connection
 
 
