@@ -27,14 +27,14 @@ class Subject:
     """A configuration that the contract holds for.
 
     Attributes:
-        config: Makes its options, given a folder of its own.
+        config: Makes the options of an empty store; it may ask for fixtures.
         hasty: Options that make every wait for a lock or a connection short.
         leaky: Statements of this engine that would outlive their caller.
         footprint: What a write would change, seen from outside where possible.
         lacks: The capabilities it does not have.
     """
 
-    config: Callable[[Path], dict[str, object]]
+    config: Callable[[pytest.FixtureRequest], dict[str, object]]
     hasty: Mapping[str, object]
     leaky: tuple[str, ...]
     footprint: Callable[[core.SqlStore], object]
@@ -52,6 +52,26 @@ def _sqlite_counters(store: core.SqlStore) -> object:
     return changes, store.execute("PRAGMA schema_version").scalar()
 
 
+def _sqlite(path: str = "", **options: object) -> Any:
+    def config(request: pytest.FixtureRequest) -> dict[str, object]:
+        folder = request.getfixturevalue("tmp_path")
+        return {"driver": "sqlite", "path": path or str(folder / "app.db"), **options}
+
+    return config
+
+
+def _postgres(**options: object) -> Any:
+    def config(request: pytest.FixtureRequest) -> dict[str, object]:
+        return {**request.getfixturevalue("postgres_config"), **options}
+
+    return config
+
+
+def _next_transaction(store: core.SqlStore) -> object:
+    """Return the number that the next transaction gets, if it writes."""
+    return store.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())").scalar()
+
+
 _SQLITE: dict[str, Any] = {
     "hasty": {"busy_timeout": 0.15, "pool_timeout": 0.15},
     "leaky": (
@@ -63,14 +83,29 @@ _SQLITE: dict[str, Any] = {
     ),
 }
 
+_POSTGRES: dict[str, Any] = {
+    "hasty": {"pool_timeout": 0.15, "lock_timeout": 0.15},
+    "leaky": (
+        "LISTEN other",
+        "PREPARE other AS SELECT 1",
+        "DEALLOCATE ALL",
+        "DECLARE other CURSOR WITH HOLD FOR SELECT 1",
+        "SELECT set_config('search_path', 'other', false)",
+        "SELECT pg_advisory_lock(1), 2",
+        "select 1 FROM pg_catalog.pg_try_advisory_lock_shared (1)",
+        "LOAD 'auto_explain'",
+    ),
+    "footprint": _next_transaction,
+}
+
 SUBJECTS = {
     "sqlite-file": Subject(
-        config=lambda folder: {"driver": "sqlite", "path": str(folder / "app.db")},
+        config=_sqlite(),
         footprint=_sqlite_files,
         **_SQLITE,
     ),
     "sqlite-memory": Subject(
-        config=lambda _: {"driver": "sqlite", "path": ":memory:"},
+        config=_sqlite(":memory:"),
         footprint=_sqlite_counters,
         lacks=frozenset(
             {
@@ -82,14 +117,16 @@ SUBJECTS = {
         **_SQLITE,
     ),
     "sqlite-one-connection": Subject(
-        config=lambda folder: {
-            "driver": "sqlite",
-            "path": str(folder / "app.db"),
-            "max_open_conns": 1,
-        },
+        config=_sqlite(max_open_conns=1),
         footprint=_sqlite_files,
         lacks=frozenset({Capability.CONCURRENT_SNAPSHOTS}),
         **_SQLITE,
+    ),
+    "postgres": Subject(config=_postgres(), **_POSTGRES),
+    "postgres-one-connection": Subject(
+        config=_postgres(max_open_conns=1),
+        lacks=frozenset({Capability.CONCURRENT_SNAPSHOTS}),
+        **_POSTGRES,
     ),
 }
 
@@ -140,9 +177,19 @@ def subject(request: pytest.FixtureRequest) -> Subject:
 
 
 @pytest.fixture
-def config(subject: Subject, tmp_path: Path) -> dict[str, object]:
+def config(subject: Subject, request: pytest.FixtureRequest) -> dict[str, object]:
     """The options of a store that is empty."""
-    return subject.config(tmp_path)
+    return subject.config(request)
+
+
+import itertools, psycopg, os
+_n = itertools.count()
+@pytest.fixture
+def postgres_config():
+    name = f"t{os.getpid()}_{next(_n)}"
+    yield {"driver":"postgres","host":"127.0.0.1","port":5499,"user":"postgres","dbname":"postgres","schema":name}
+    with psycopg.connect("host=127.0.0.1 port=5499 user=postgres dbname=postgres", autocommit=True) as c:
+        c.execute(f"drop schema if exists {name} cascade")
 
 
 @pytest.fixture

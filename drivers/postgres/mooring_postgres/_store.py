@@ -49,7 +49,7 @@ class PostgresStore(SqlStoreBase[PostgresSession]):
         )
         super().__init__(
             config,
-            capabilities=frozenset(Capability),
+            capabilities=_capabilities(config),
             target=described(config),
             translate=translate,
             writers=pool,
@@ -146,3 +146,10 @@ def open_postgres(config: PostgresConfig) -> PostgresStore:
         store.close()
         raise
     return store
+
+
+def _capabilities(config: PostgresConfig) -> frozenset[Capability]:
+    found = frozenset(Capability)
+    if config.max_open_conns == 1:
+        found -= {Capability.CONCURRENT_SNAPSHOTS}
+    return found
