@@ -6,6 +6,7 @@ brings what it needs. Fixtures for pytest are in ``mooring_postgres.testing.fixt
 
 from mooring_postgres.testing._database import DatabaseServer
 from mooring_postgres.testing._errors import ServerError
+from mooring_postgres.testing._proxy import Proxy
 from mooring_postgres.testing._server import PostgresServer
 
-__all__ = ["DatabaseServer", "PostgresServer", "ServerError"]
+__all__ = ["DatabaseServer", "PostgresServer", "Proxy", "ServerError"]
