@@ -1,5 +1,7 @@
 """Runs the examples of the documentation: Python, and `mooring` at the prompt.
 
+It also asks for the fixtures of the PostgreSQL driver, as an application's tests do.
+
 The examples of a page share a namespace and an empty folder of their own, and run in
 the order in which they stand.
 """
@@ -17,6 +19,9 @@ from typing import Any
 from mooring import migrate
 from sybil import Example, Sybil
 from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser
+
+# Only the topmost conftest.py may ask for plugins.
+pytest_plugins = ["mooring_postgres.testing.fixtures"]
 
 # What differs from run to run in what the command prints: times, durations, free space.
 VARIES = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ|\d+\.\d ms|\d+ MiB")

@@ -19,8 +19,10 @@ DRIVERS = sorted(
 )
 PACKAGES = [
     *sorted(file.parent for file in (ROOT / "core").rglob("__init__.py")),
-    *DRIVERS,
+    *sorted(file.parent for driver in DRIVERS for file in driver.rglob("__init__.py")),
 ]
+# What a driver ships for the tests of others; it needs more than the driver.
+TESTING = "testing"
 MEMBERS = [
     ROOT / "core",
     *sorted(file.parent for file in ROOT.glob("drivers/*/pyproject.toml")),
@@ -99,11 +101,14 @@ def is_ours(name: str) -> bool:
     return re.match(r"mooring(_\w+)?(\.|$)", name) is not None
 
 
-def client_libraries(member: Path) -> set[str]:
-    """Return the packages that the project's dependencies bring."""
+def client_libraries(member: Path, without: tuple[str, ...] = ()) -> set[str]:
+    """Return the packages that the project's dependencies and extras bring."""
     project = tomllib.loads((member / "pyproject.toml").read_text())["project"]
-    extras = project.get("optional-dependencies", {}).values()
-    lines = [*project["dependencies"], *(line for extra in extras for line in extra)]
+    extras = project.get("optional-dependencies", {}).items()
+    lines = [
+        *project["dependencies"],
+        *(line for name, lines in extras if name not in without for line in lines),
+    ]
     names = {re.split(r"[^\w.-]", line)[0] for line in lines}
     return {name.replace("-", "_") for name in names}
 
@@ -138,6 +143,7 @@ def strings_and_names(file: Path) -> Iterator[tuple[int, str]]:
 def test_every_package_is_looked_at() -> None:
     names = {folder.name for folder in PACKAGES}
     assert {"mooring", "core", "migrate", "mooring_sqlite", "mooring_memo"} <= names
+    assert TESTING in names
     assert all(any(imports(folder)) for folder in PACKAGES)
 
 
@@ -196,13 +202,27 @@ def test_mooring_itself_imports_nothing() -> None:
 def test_driver_imports_mooring_core_itself_attrs_and_its_client_library(
     driver: Path,
 ) -> None:
-    client = client_libraries(driver.parent) - {"mooring"}
+    client = client_libraries(driver.parent, without=(TESTING,)) - {"mooring"}
     allowed = {"mooring.core", "attrs", driver.name, *client}
     for found in imports(driver):
+        if driver / TESTING in found.file.parents:
+            continue
+        assert not within(found.module, [f"{driver.name}.{TESTING}"]), str(found)
         standard = found.top in sys.stdlib_module_names
         assert standard or within(found.module, allowed), str(found)
         if is_ours(found.module) and found.top == "mooring":
             assert found.module == "mooring.core", f"{found}, not mooring.core"
+
+
+@pytest.mark.parametrize("driver", DRIVERS, ids=lambda driver: driver.name)
+def test_what_a_driver_ships_for_tests_knows_mooring_core_and_its_dependencies(
+    driver: Path,
+) -> None:
+    client = client_libraries(driver.parent) - {"mooring"}
+    allowed = {"mooring.core", "attrs", driver.name, *client}
+    for found in imports(driver / TESTING):
+        standard = found.top in sys.stdlib_module_names
+        assert standard or within(found.module, allowed), str(found)
 
 
 @pytest.mark.parametrize("member", MEMBERS, ids=lambda member: member.name)
