@@ -5,22 +5,11 @@ from collections.abc import Iterable
 import attrs
 from mooring.core import Problem, Secret, StoreConfig, option
 
+from mooring_postgres._dsn import SESSION_ATTRS, TLS_MODES
 from mooring_postgres._target import DEFAULT_PORT
 
 # In days, 24; the server counts milliseconds in 31 bits.
 _LONGEST = 2_147_483
-
-_TLS_MODES = ("", "disable", "allow", "prefer", "require", "verify-ca", "verify-full")
-
-_SERVERS = (
-    "",
-    "any",
-    "read-write",
-    "read-only",
-    "primary",
-    "standby",
-    "prefer-standby",
-)
 
 
 @attrs.frozen(kw_only=True)
@@ -63,9 +52,9 @@ class PostgresConfig(StoreConfig):
         "",
         "How to use TLS; without it the connection string, `PGSSLMODE`, or the rule"
         " below.",
-        choices=_TLS_MODES,
+        choices=("", *TLS_MODES),
     )
-    ssl_mode: str = option("", "The same as `sslmode`.", choices=_TLS_MODES)
+    ssl_mode: str = option("", "The same as `sslmode`.", choices=("", *TLS_MODES))
     sslrootcert: str = option(
         "",
         "File of the authorities that may sign the server's certificate; `system` for"
@@ -76,7 +65,9 @@ class PostgresConfig(StoreConfig):
         "", "File of its key; mode 0600, or 0640 if it belongs to root."
     )
     target_session_attrs: str = option(
-        "", "Which of several servers to take; without it the first.", choices=_SERVERS
+        "",
+        "Which of several servers to take; without it the first.",
+        choices=("", *SESSION_ATTRS),
     )
     schema: str = option(
         "",

@@ -31,12 +31,34 @@ SECRET_KEYWORDS = (
     "scram_server_key",
 )
 
+TLS_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+SESSION_ATTRS = (
+    "any",
+    "read-write",
+    "read-only",
+    "primary",
+    "standby",
+    "prefer-standby",
+)
+
+_CHOICES = {"sslmode": TLS_MODES, "target_session_attrs": SESSION_ATTRS}
+
+_NUMBERS = (
+    "connect_timeout",
+    "keepalives",
+    "keepalives_count",
+    "keepalives_idle",
+    "keepalives_interval",
+    "tcp_user_timeout",
+)
+
 # What other clients call a thing, and where it is here.
 _ELSEWHERE = {
     "channel": "use channel_binding",
     "connection_limit": "use the option max_open_conns",
     "currentSchema": "use the option schema",
     "database": "use dbname",
+    "lock_timeout": "use the option lock_timeout",
     "pgbouncer": 'use the option pooler: "transaction"',
     "pool_timeout": "use the option pool_timeout",
     "prepareThreshold": "use the option prepare_threshold",
@@ -60,9 +82,9 @@ _PAIRS = (
 )
 
 _SPACE = " \t\n\v\f\r"
-_PAIR = re.compile(
-    r"\s*(?P<key>[^\s=]*)\s*=\s*"
-    r"(?:'(?P<quoted>(?:[^'\\]|\\.)*)'|(?P<plain>(?!')(?:[^\s\\]|\\.)*))",
+_NAME = re.compile(r"\s*([^\s=]*)\s*=\s*", re.ASCII)
+_VALUE = re.compile(
+    r"(?:'(?P<quoted>(?:[^'\\]|\\.)*)'|(?!')(?P<plain>(?:[^\s\\]|\\.)*+)(?!\\))\s*",
     re.ASCII | re.DOTALL,
 )
 _NETLOC = re.compile(r"(?:\[(?P<ipv6>[^\]]+)\]|(?P<host>[^:\[\]]*))(?::(?P<port>.*))?")
@@ -82,16 +104,14 @@ def parse(text: str) -> dict[str, str]:
     Raises:
         DsnError: It is neither, or libpq would not read it as it was meant.
     """
-    text = text.strip(_SPACE)
+    text = text.lstrip(_SPACE)  # behind the last one may be a backslash
     scheme, separator, rest = text.partition("://")
     if separator and scheme.lower() in ("postgresql", "postgres"):
-        found = _from_url(rest)
+        found = _from_url(rest.rstrip(_SPACE))
     else:
-        _refuse_foreign(text, scheme if separator else "")
+        _refuse_foreign(text)
         found = _from_pairs(text)
-    if not are_ports(found.get("port", "")):
-        form = _URL if separator else _PAIRS
-        raise DsnError(form.format(rule="a port is not a number from 1 to 65535"))
+    _check_values(found)
     return found
 
 
@@ -104,7 +124,7 @@ def are_ports(text: str) -> bool:
 
 def _from_url(rest: str) -> dict[str, str]:
     """Read what follows the scheme, as libpq's conninfo_uri_parse_options does."""
-    if re.search(r"\s", rest):
+    if re.search(r"[\0-\x20\x7f]", rest):
         raise DsnError(_URL.format(rule="it holds white space; write %20"))
     before, at, after = rest.partition("@")
     if at and "/" not in before:
@@ -159,22 +179,34 @@ def _from_pairs(text: str) -> dict[str, str]:
     found = {}
     position = 0
     while position < len(text):
-        match = _PAIR.match(text, position)
-        if match is None or text[match.end() : match.end() + 1] == "\\":
-            raise DsnError(_PAIRS.format(rule=_broken_pair(text, position)))
-        value = match["plain"] if match["quoted"] is None else match["quoted"]
-        value = re.sub(r"\\(.)", r"\1", value, flags=re.DOTALL)
-        found[_known(match["key"])] = value
-        position = match.end()
-        position += len(text[position:]) - len(text[position:].lstrip(_SPACE))
+        name = _NAME.match(text, position)
+        if name is None:
+            raise DsnError(_PAIRS.format(rule="a name has no '=' behind it"))
+        value = _VALUE.match(text, name.end())
+        if value is None:
+            raise DsnError(_PAIRS.format(rule="a quote or a backslash ends nowhere"))
+        content = value["plain"] if value["quoted"] is None else value["quoted"]
+        found[_known(name[1])] = re.sub(r"\\(.)", r"\1", content, flags=re.DOTALL)
+        position = value.end()
     return found
 
 
-def _broken_pair(text: str, position: int) -> str:
-    key_only = re.match(r"\s*[^\s=]*\s*(?!\s|=)", text[position:], re.ASCII)
-    if key_only:
-        return "a name has no '=' and value behind it"
-    return "a quote is not closed, or a backslash stands at the end"
+def _check_values(found: dict[str, str]) -> None:
+    """Refuse what libpq refuses later, with a text that shows the value."""
+    if not are_ports(found.get("port", "")):
+        raise DsnError(
+            "has a port that is no number from 1 to 65535 (value hidden); a '/' or ':'"
+            " in a password must be percent-encoded"
+        )
+    for keyword, allowed in _CHOICES.items():
+        if found.get(keyword) and found[keyword] not in allowed:
+            raise DsnError(
+                f"has a {keyword} that is unknown (value hidden); it is one of"
+                f" {', '.join(allowed)}"
+            )
+    for keyword in _NUMBERS:
+        if not re.fullmatch("(-?[0-9]{1,9})?", found.get(keyword, "")):
+            raise DsnError(f"has a {keyword} that is no whole number (value hidden)")
 
 
 def _known(key: str) -> str:
@@ -192,19 +224,14 @@ def _known(key: str) -> str:
     )
 
 
-def _refuse_foreign(text: str, scheme: str) -> None:
+def _refuse_foreign(text: str) -> None:
     """Say what is wrong with the URLs of other clients."""
     lowered = text.lower()
     if lowered.startswith("jdbc:"):
-        raise DsnError("is a JDBC URL (value hidden); begin it with postgresql://")
-    dialect, plus, _ = scheme.lower().partition("+")
-    if plus and dialect in ("postgresql", "postgres"):
-        raise DsnError(
-            "is a URL of SQLAlchemy (value hidden); begin it with postgresql://"
-        )
-    if scheme and re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", scheme):
-        raise DsnError(_URL.format(rule="it must begin with postgresql://"))
-    if re.match(r"postgres(ql)?:?/?/?[^\s=]*$", lowered):
+        raise DsnError("is a URL of JDBC (value hidden); begin it with postgresql://")
+    if re.match(r"postgres(ql)?\+[a-z0-9_]+:", lowered):
+        raise DsnError("is of SQLAlchemy (value hidden); begin it with postgresql://")
+    if re.match(r"postgres(ql)?(:|//)|[a-z][a-z0-9+.-]*://", lowered):
         raise DsnError(_URL.format(rule="it must begin with postgresql://"))
 
 

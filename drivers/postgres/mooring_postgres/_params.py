@@ -105,9 +105,8 @@ def connect_timeout(config: "PostgresConfig", *, migration: bool = False) -> flo
     A connection string that sets connect_timeout wins; its 0 and below, which means
     without end to libpq, is taken for not set.
     """
-    text = target(config, migration=migration).get("connect_timeout", "")
-    seconds = int(text) if text.isascii() and text.isdecimal() else 0
-    return seconds or config.connect_timeout
+    given = int(target(config, migration=migration).get("connect_timeout", 0))
+    return given if given > 0 else config.connect_timeout
 
 
 def described(

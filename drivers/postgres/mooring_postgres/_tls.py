@@ -15,8 +15,6 @@ from mooring_postgres._target import addresses, is_local, place
 if TYPE_CHECKING:
     from mooring_postgres._config import PostgresConfig
 
-MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
-
 KEYWORDS = ("sslmode", "sslrootcert", "sslcert", "sslkey")
 
 # The file of trusted authorities on Debian, Fedora, openSUSE, and Alpine or macOS: an
