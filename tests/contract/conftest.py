@@ -182,16 +182,6 @@ def config(subject: Subject, request: pytest.FixtureRequest) -> dict[str, object
     return subject.config(request)
 
 
-import itertools, psycopg, os
-_n = itertools.count()
-@pytest.fixture
-def postgres_config():
-    name = f"t{os.getpid()}_{next(_n)}"
-    yield {"driver":"postgres","host":"127.0.0.1","port":5499,"user":"postgres","dbname":"postgres","schema":name}
-    with psycopg.connect("host=127.0.0.1 port=5499 user=postgres dbname=postgres", autocommit=True) as c:
-        c.execute(f"drop schema if exists {name} cascade")
-
-
 @pytest.fixture
 def open_store(config: dict[str, object]) -> Iterator[Callable[..., core.SqlStore]]:
     """Open stores of `config`, some options changed; they are closed afterwards."""
