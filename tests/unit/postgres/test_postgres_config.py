@@ -1,6 +1,7 @@
 """What a configuration may say, and that no message shows a secret of it."""
 
 import json
+import subprocess
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -79,6 +80,28 @@ def test_a_url_is_a_connection_string(scheme: str) -> None:
     assert "hunter2" not in repr(config)
 
 
+def test_a_good_configuration_needs_neither_the_client_library_nor_a_converter(
+    start: Callable[..., "subprocess.Popen[str]"],
+) -> None:
+    child = start(
+        """
+        import sys
+        from mooring import core
+        from mooring_postgres._params import connection_params
+        config = core.configure(
+            {"driver": "postgres", "host": "localhost", "port": "5433", "password": "p"}
+        )
+        connection_params(config)
+        connection_params(core.configure("postgres://u:p%40@localhost/app"))
+        heavy = {"psycopg", "cattrs", "ssl", "urllib.parse", "difflib"}
+        print(sorted(heavy & sys.modules.keys()))
+        """
+    )
+    out, err = child.communicate(timeout=60)
+
+    assert (out, err) == ("[]\n", "")
+
+
 # -- what is refused ----------------------------------------------------------
 
 
@@ -104,6 +127,7 @@ def test_a_url_is_a_connection_string(scheme: str) -> None:
             "ssl_mode",
             "the same as sslmode",
         ),
+        ({"host": "a", "sslmode": "on"}, "sslmode", "must be disable, allow, prefer"),
         ({"host": "a", "sslcert": "c"}, "sslcert", "needs sslkey too"),
         ({"host": "a", "sslkey": "k"}, "sslkey", "needs sslcert too"),
         ({"host": "a", "sslrootcert": "~/r"}, "sslrootcert", "'~' is not expanded"),
@@ -297,6 +321,7 @@ def test_a_malformed_connection_string_shows_no_piece(
         core.configure({"driver": "postgres", "host": "h", key: text, "port": 0})
     with pytest.raises(core.MooringError) as direct:
         PostgresConfig(host="h", **{key: core.Secret(text)})  # type: ignore[arg-type]  # one of the two
+
     assert_hidden(canary, shown(mapped.value), shown(direct.value))
 
 
