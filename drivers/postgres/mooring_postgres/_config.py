@@ -74,7 +74,7 @@ class PostgresConfig(StoreConfig):
         "Schema where tables are looked for and made; without it as the role has it.",
     )
     lock_timeout: float = option(
-        0.0,
+        5.0,
         "How long a statement may wait for a lock; 0 = as long as it may run.",
         unit="seconds",
         ge=0,

@@ -191,19 +191,19 @@ def _tls(
 def _pooler(config: "PostgresConfig") -> Iterator[Problem]:
     if config.pooler != "transaction":
         return
-    default = attrs.fields(type(config)).idle_in_transaction_timeout.default
+    fields = attrs.fields(type(config))
     role = "cannot be set through a transaction pooler: use ALTER ROLE ... SET"
     if config.schema:
         yield Problem("schema", f"{role} search_path")
-    if config.lock_timeout:
+    if config.lock_timeout not in (0, fields.lock_timeout.default):
         yield Problem("lock_timeout", f"{role} lock_timeout")
-    if config.idle_in_transaction_timeout not in (0, default):
+    idle = fields.idle_in_transaction_timeout.default
+    if config.idle_in_transaction_timeout not in (0, idle):
         yield Problem(
             "idle_in_transaction_timeout",
             f"{role} idle_in_transaction_session_timeout",
         )
-    threshold = attrs.fields(type(config)).prepare_threshold.default
-    if config.prepare_threshold not in (0, threshold):
+    if config.prepare_threshold not in (0, fields.prepare_threshold.default):
         yield Problem(
             "prepare_threshold",
             "must be 0 with a transaction pooler, which gives each transaction another"
