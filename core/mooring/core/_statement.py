@@ -181,7 +181,9 @@ class Statement:
                 continue
             # The whole condition is replaced: IN (NULL) would be neither true nor false.
             pieces[index] = pieces[index][: len(pieces[index]) - place.before]
-            marks[index] = dialect.not_in_nothing if place.negated else dialect.in_nothing
+            marks[index] = (
+                dialect.not_in_nothing if place.negated else dialect.in_nothing
+            )
             pieces[index + 1] = pieces[index + 1][place.after :]
         parts = [pieces[0]]
         for mark, piece in zip(marks, pieces[1:], strict=True):

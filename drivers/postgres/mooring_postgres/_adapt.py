@@ -1,8 +1,9 @@
 """How psycopg reads values: as it does, but for what it cannot read or would lose."""
 
-from typing import Final
+from typing import Final, cast
 
 import psycopg
+from psycopg.abc import AdaptContext
 from psycopg.adapt import AdaptersMap, Buffer, Loader
 from psycopg.pq import Format
 from psycopg.types.string import TextLoader
@@ -28,14 +29,13 @@ def adapters() -> AdaptersMap:
 def _lenient(name: str) -> type[Loader]:
     """Return a loader that gives the server's text where Python has no such value."""
     oid = psycopg.adapters.types[name].oid
-    strict = psycopg.adapters.get_loader(oid, Format.TEXT)
-    if strict is None:
-        raise AssertionError  # psycopg has one for each of them
+    # psycopg has one for each of them.
+    strict = cast("type[Loader]", psycopg.adapters.get_loader(oid, Format.TEXT))
 
     class LenientLoader(Loader):
-        def __init__(self, oid: int, context: object = None) -> None:
-            super().__init__(oid, context)  # type: ignore[arg-type]  # as psycopg gives it
-            self._load = strict(oid, context).load  # type: ignore[arg-type]  # as above
+        def __init__(self, oid: int, context: AdaptContext | None = None) -> None:
+            super().__init__(oid, context)
+            self._load = strict(oid, context).load
 
         def load(self, data: Buffer) -> object:
             try:

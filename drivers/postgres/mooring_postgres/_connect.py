@@ -41,29 +41,27 @@ def connect(
     pooled = config.pooler == "transaction" and not migration
     params = connection_params(config, migration=migration)
     threshold = None if pooled else config.prepare_threshold or None
-    failure = None
-    connection = None
     try:
         connection = BoundedConnection.open(
             timeout, prepare_threshold=threshold, context=_Context(adapters()), **params
         )
-        connection.limit = min(config.ping_timeout, timeout)
-        _verify(connection, session_settings(config, migration=migration))
-    except BaseException as cause:
-        if connection is not None:
+        try:
+            connection.limit = min(config.ping_timeout, timeout)
+            _verify(connection, session_settings(config, migration=migration))
+        except BaseException:
             connection.close()
-        if not isinstance(cause, psycopg.Error):
             raise
+    except psycopg.Error as cause:
         failure = open_error(cause, config, params)
         if not shows_secret(cause, params):
             raise failure from cause
-    if failure is not None:
-        # Outside the except block: the text with the secret must not be its context.
-        raise failure
-    limit = 0 if migration else config.statement_timeout
-    connection.limit = limit + (0 if pooled else _MARGIN) if limit else None
-    connection.cancels = pooled
-    return connection
+    else:
+        limit = 0 if migration else config.statement_timeout
+        connection.limit = limit + (0 if pooled else _MARGIN) if limit else None
+        connection.cancels = pooled
+        return connection
+    # Outside the except block: the text with the secret must not be its context.
+    raise failure
 
 
 def _psycopg() -> Any:

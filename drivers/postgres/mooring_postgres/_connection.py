@@ -82,9 +82,7 @@ class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
         raise DeadlineError("the server did not answer in time")
 
 
-def _bounded(
-    gen: PQGenConn[T], until: float
-) -> Generator[tuple[int, Any], Any, T]:
+def _bounded(gen: PQGenConn[T], until: float) -> Generator[tuple[int, Any], Any, T]:
     """Consume *gen*, but only until then; it is resumed at each interval of the wait."""
     try:
         wanted = next(gen)

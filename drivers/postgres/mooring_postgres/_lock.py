@@ -54,7 +54,7 @@ def acquire(session: PostgresSession, timeout: float) -> None:
 def require(session: PostgresSession) -> None:
     """Raise StoreError unless the session that answers now is the one with the lock."""
     found = session.query(
-        f"SELECT pg_backend_pid() IN (SELECT pid FROM ({_HOLDER}) AS h)",  # noqa: S608 - no input
+        f"SELECT pg_backend_pid() IN (SELECT pid FROM ({_HOLDER}) AS h)",
         (LOCK_ID,),
     )
     if found != [(True,)]:

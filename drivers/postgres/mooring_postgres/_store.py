@@ -17,7 +17,7 @@ from mooring.core import (
 from mooring_postgres._config import PostgresConfig
 from mooring_postgres._connect import connect
 from mooring_postgres._dialect import translate
-from mooring_postgres._params import described
+from mooring_postgres._params import connect_timeout, described
 from mooring_postgres._session import PostgresSession
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class PostgresStore(SqlStoreBase[PostgresSession]):
 
     def session(self, *, timeout: float, migration: bool = False) -> PostgresSession:
         """Open a connection beside the pool; whoever asks for it closes it."""
-        timeout = min(timeout, self.config.connect_timeout)
+        timeout = min(timeout, connect_timeout(self.config, migration=migration))
         return PostgresSession(
             connect(self.config, timeout=timeout, migration=migration),
             target=self.target,

@@ -75,7 +75,7 @@ def read_versions(session: PostgresSession, table: str) -> list[AppliedRow] | No
     try:
         rows = session.query(
             "SELECT v.version_id,"
-            " to_char(v.tstamp, 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),"
+            ' to_char(v.tstamp, \'YYYY-MM-DD"T"HH24:MI:SS"Z"\'),'
             f" {digest}, {seconds} FROM {table} AS v {join}"
             " WHERE v.version_id > 0 ORDER BY v.version_id, v.id"
         )

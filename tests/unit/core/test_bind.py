@@ -259,8 +259,10 @@ def test_lists_beside_each_other_expand_by_themselves(percent: Dialect) -> None:
     values = {"a": In([]), "b": In([]), "c": In([1, 2]), "d": In([])}
 
     assert translate(sql, percent).bind(values) == (
-        "SELECT 1 WHERE a = ANY('{}') AND b <> ALL('{}') AND c IN (%s, %s)"
-        " AND d = ANY('{}')",
+        (
+            "SELECT 1 WHERE a = ANY('{}') AND b <> ALL('{}') AND c IN (%s, %s)"
+            " AND d = ANY('{}')"
+        ),
         (1, 2),
     )
 

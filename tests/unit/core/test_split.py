@@ -23,11 +23,15 @@ SEVERAL = {
         ["CREATE RULE r AS ON INSERT TO t DO (SELECT 1; SELECT 2)", "SELECT 3"],
     ),
     "a standard function body": (
-        "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC"
-        " SELECT CASE WHEN 1 = 1 THEN 1 END; SELECT 2; END; BEGIN",
-        [
+        (
             "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC"
-            " SELECT CASE WHEN 1 = 1 THEN 1 END; SELECT 2; END",
+            " SELECT CASE WHEN 1 = 1 THEN 1 END; SELECT 2; END; BEGIN"
+        ),
+        [
+            (
+                "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC"
+                " SELECT CASE WHEN 1 = 1 THEN 1 END; SELECT 2; END"
+            ),
             "BEGIN",
         ],
     ),
