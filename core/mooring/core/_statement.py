@@ -179,7 +179,7 @@ class Statement:
                 listed = ", ".join([dialect.placeholder] * size)
                 marks[index] = listed if place.in_parentheses else f"({listed})"
                 continue
-            # The whole condition is replaced: IN (NULL) would be neither true nor false.
+            # All of the condition goes: IN (NULL) would be neither true nor false.
             pieces[index] = pieces[index][: len(pieces[index]) - place.before]
             marks[index] = (
                 dialect.not_in_nothing if place.negated else dialect.in_nothing

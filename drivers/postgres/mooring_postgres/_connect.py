@@ -102,8 +102,8 @@ def _verify(connection: "BoundedConnection", expected: Mapping[str, str]) -> Non
         if value != wanted:
             raise OpenError(
                 f"{name} is {value!r} on a new connection, not {wanted!r}",
-                hint='is there a pooler in front of the server? Set pooler="transaction",'
-                " or name the server itself",
+                hint="is there a pooler in front of the server? Set"
+                ' pooler="transaction", or name the server itself',
             )
 
 

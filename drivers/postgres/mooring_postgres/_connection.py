@@ -83,7 +83,7 @@ class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
 
 
 def _bounded(gen: PQGenConn[T], until: float) -> Generator[tuple[int, Any], Any, T]:
-    """Consume *gen*, but only until then; it is resumed at each interval of the wait."""
+    """Consume *gen*, but only until then; each interval of the wait resumes it."""
     try:
         wanted = next(gen)
         while True:

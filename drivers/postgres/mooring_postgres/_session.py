@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 Values = tuple[object, ...]
 Rows = list[tuple[Any, ...]]
+# A psycopg.Cursor: its types take literal strings only, and our texts are made.
+Cursor = Any
 
 _IDLE: Final = TransactionStatus.IDLE
 _OPEN: Final = (TransactionStatus.INTRANS, TransactionStatus.INERROR)
@@ -85,7 +87,7 @@ class PostgresSession:
         self._read = read
         self._use_cursor()
         # Apart, so that the other one keeps what it knows of its last statement.
-        self._controls = connection.cursor()
+        self._controls: Cursor = connection.cursor()
         self._in_block = False  # begun by us, whatever became of the connection since
         self._read_only = False
         self._stale = False
@@ -112,7 +114,7 @@ class PostgresSession:
             return self.run(statement, text, values)
         if self._unreplicated:
             self._refuse_unreplicated()
-        found: Any = cursor.pgresult
+        found = cursor.pgresult
         rowcount = cursor.rowcount if statement.changes_rows else None
         if found.status != _TUPLES:
             return Result([], None, rowcount, self._read)
@@ -129,7 +131,7 @@ class PostgresSession:
             yield from self._slices(statement, text, values, size)
             return
         name, turn = f"mooring_{next(self._streams)}", self._turn
-        cursor = self.connection.cursor()
+        cursor: Cursor = self.connection.cursor()
         declare = f"DECLARE {name} NO SCROLL CURSOR FOR {text}"
         fetch = f"FETCH FORWARD {size} FROM {name}"
         try:
@@ -251,9 +253,10 @@ class PostgresSession:
     def query(self, sql: str, values: Sequence[object] | None = None) -> Rows:
         """Execute a query of ours, with ``%s`` for values, and return its rows."""
         try:
-            return self._controls.execute(sql, values, prepare=False).fetchall()
+            rows: Rows = self._controls.execute(sql, values, prepare=False).fetchall()
         except psycopg.Error as cause:
             raise self._error(cause) from cause
+        return rows
 
     def close(self) -> None:
         """Close the connection; it never raises."""
@@ -262,12 +265,12 @@ class PostgresSession:
 
     def _use_cursor(self) -> None:
         """Use one cursor for all statements: each is fetched before the next begins."""
-        self._cursor = self.connection.cursor()
+        self._cursor: Cursor = self.connection.cursor()
         self._execute = self._cursor.execute
 
-    def _rows(self, cursor: "psycopg.Cursor[tuple[Any, ...]]") -> Rows:
+    def _rows(self, cursor: Cursor) -> Rows:
         try:
-            rows = cursor.fetchall()
+            rows: Rows = cursor.fetchall()
         except psycopg.DataError as cause:
             raise ResultError(
                 f"a value cannot be read, but the statement is done: {cause}",
@@ -288,7 +291,7 @@ class PostgresSession:
             yield columns, rows[start : start + size]
 
     def _forget_plans(self) -> bool:
-        """Drop the prepared statements; False inside a transaction, which has failed."""
+        """Drop prepared statements; False inside a transaction, which has failed."""
         if self.in_transaction:
             self._stale = True
             return False
