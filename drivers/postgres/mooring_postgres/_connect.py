@@ -97,7 +97,7 @@ def _verify(connection: "BoundedConnection", expected: Mapping[str, str]) -> Non
         connection.execute("")
         return
     asked = ", ".join(_reading(name) for name in expected)
-    found = connection.execute(f"SELECT {asked}").fetchone() or ()
+    found = connection.execute(f"SELECT {asked}".encode()).fetchone() or ()
     for (name, wanted), value in zip(expected.items(), found, strict=True):
         if value != wanted:
             raise OpenError(
