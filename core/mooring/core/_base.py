@@ -142,9 +142,15 @@ class SqlStoreBase(Generic[S]):
                 capability=capability,
             )
 
-    def connect(self) -> None:
-        """Open one connection now, so that a wrong configuration shows at once."""
-        self._writers.release(self._writers.acquire(self.config.connect_timeout))
+    def connect(self, timeout: float | None = None) -> None:
+        """Open one connection now, so that a wrong configuration shows at once.
+
+        Args:
+            timeout: Seconds that it may take, > 0; ``connect_timeout`` by default.
+        """
+        if timeout is None:
+            timeout = self.config.connect_timeout
+        self._writers.release(self._writers.acquire(timeout))
 
     def note_schema(
         self, table: str, *, version: int, applied: int, known: int

@@ -110,7 +110,10 @@ class PostgresSession:
             self._execute(text, values)
         except psycopg.Error as cause:
             if not (is_stale_plan(cause) and self._forget_plans()):
-                raise self._statement_error(cause, statement) from cause
+                error = self._statement_error(cause, statement)
+                if error.offset is not None:
+                    error.offset = statement.offset_in_sql(error.offset, text, _width)
+                raise error from cause
             return self.run(statement, text, values)
         if self._unreplicated:
             self._refuse_unreplicated()
@@ -343,6 +346,10 @@ class PostgresSession:
             " change is lost if that takes over now",
             hint="look at the standby, and at the data before you write it again",
         )
+
+
+def _width(number: int) -> int:
+    return len(f"${number}")
 
 
 def _columns(result: Any) -> list[tuple[str]]:

@@ -139,7 +139,7 @@ def open_postgres(config: PostgresConfig) -> PostgresStore:
     store = PostgresStore(config)
     try:
         # One connection now, so that what is wrong shows here with its own cause.
-        store.connect()
+        store.connect(connect_timeout(config))
         if config.schema:
             store.make_schema()
     except BaseException:
