@@ -47,7 +47,8 @@ SQLITE_ROUND_TRIP = f"""{ROUND_TRIP}
     import mooring_sqlite
 
     with tempfile.TemporaryDirectory() as folder:
-        count = round_trip({{"driver": "sqlite", "path": os.path.join(folder, "app.db")}})
+        path = os.path.join(folder, "app.db")
+        count = round_trip({{"driver": "sqlite", "path": path}})
     print(count, os.path.dirname(mooring_sqlite.__file__))
     """
 
