@@ -8,8 +8,14 @@ import attrs
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+
 from mooring import core
 
+# One test runs on the stores of several classes, whose examples are alike.
+_SUPPRESSED = [
+    HealthCheck.function_scoped_fixture,
+    HealthCheck.differing_executors,
+]
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"))
 WHOLES = st.integers(-(2**63), 2**63 - 1)
 RATIOS = st.floats(allow_nan=False)
@@ -95,53 +101,56 @@ def replace(store: core.SqlStore, sample: Sample) -> Sample:
     return store.execute("SELECT * FROM samples").one(Sample)
 
 
-@settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
-@given(sample=SAMPLES)
-@example(sample=Sample(id="s"))
-@example(sample=LEAST)
-@example(sample=MOST)
-@example(sample=attrs.evolve(LEAST, ratio=5e-324, text=" \t\n"))
-@example(sample=attrs.evolve(MOST, ratio=1.7976931348623157e308, text="1e3"))
-def test_a_row_that_is_read_is_the_row_that_was_written(
-    samples: core.SqlStore, sample: Sample
-) -> None:
-    read = replace(samples, sample)
+class ValuesContract:
+    """Any value that is taken is kept: written, found again, read into a class."""
 
-    assert read == sample
-    # And back again: what was read may be written.
-    assert replace(samples, read) == sample
-
-
-@settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
-@given(sample=SAMPLES)
-@example(sample=LEAST)
-@example(sample=MOST)
-def test_a_row_is_found_by_the_values_it_was_written_with(
-    samples: core.SqlStore, sample: Sample
-) -> None:
-    replace(samples, sample)
-
-    for name in ("text", "whole", "ratio", "flag", "data", "moment"):
-        value = getattr(sample, name)
-        if value is not None:
-            found = samples.execute(
-                f"SELECT count(*) FROM samples WHERE {name} = :v", {"v": value}
-            )
-            assert (name, found.scalar()) == (name, 1)
-
-
-@pytest.mark.parametrize("size", [1, 10_000, 3_000_000])
-def test_large_values_come_back_whole(samples: core.SqlStore, size: int) -> None:
-    sample = Sample(
-        id="s", text="ü" * size, data=b"\xff" * size, document={"a": "ü" * size}
+    @settings(
+        max_examples=60,
+        deadline=None,
+        suppress_health_check=_SUPPRESSED,
     )
+    @given(sample=SAMPLES)
+    @example(sample=Sample(id="s"))
+    @example(sample=LEAST)
+    @example(sample=MOST)
+    @example(sample=attrs.evolve(LEAST, ratio=5e-324, text=" \t\n"))
+    @example(sample=attrs.evolve(MOST, ratio=1.7976931348623157e308, text="1e3"))
+    def test_a_row_that_is_read_is_the_row_that_was_written(
+        self, samples: core.SqlStore, sample: Sample
+    ) -> None:
+        read = replace(samples, sample)
 
-    assert replace(samples, sample) == sample
+        assert read == sample
+        # And back again: what was read may be written.
+        assert replace(samples, read) == sample
+
+    @settings(
+        max_examples=60,
+        deadline=None,
+        suppress_health_check=_SUPPRESSED,
+    )
+    @given(sample=SAMPLES)
+    @example(sample=LEAST)
+    @example(sample=MOST)
+    def test_a_row_is_found_by_the_values_it_was_written_with(
+        self, samples: core.SqlStore, sample: Sample
+    ) -> None:
+        replace(samples, sample)
+
+        for name in ("text", "whole", "ratio", "flag", "data", "moment"):
+            value = getattr(sample, name)
+            if value is not None:
+                found = samples.execute(
+                    f"SELECT count(*) FROM samples WHERE {name} = :v", {"v": value}
+                )
+                assert (name, found.scalar()) == (name, 1)
+
+    @pytest.mark.parametrize("size", [1, 10_000, 3_000_000])
+    def test_large_values_come_back_whole(
+        self, samples: core.SqlStore, size: int
+    ) -> None:
+        sample = Sample(
+            id="s", text="ü" * size, data=b"\xff" * size, document={"a": "ü" * size}
+        )
+
+        assert replace(samples, sample) == sample

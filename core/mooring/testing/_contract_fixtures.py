@@ -1,0 +1,186 @@
+"""What the tests of the contract run on: stores of one configuration."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from random import Random, SystemRandom
+from typing import Any, ClassVar
+
+import pytest
+
+from mooring import core
+from mooring.core import Capability
+from mooring.testing._capabilities import depends_on_capabilities, why_not
+
+# Long enough for a machine under load, short enough that a hang is seen as one.
+PATIENCE = 20.0
+
+OpenStore = Callable[..., core.SqlStore]
+
+
+class ContractFixtures:
+    """The fixtures of `mooring.testing.DriverContract`; `config` is the driver's."""
+
+    # Of the stores of a class, once one was opened; by class, as `config` is.
+    _present: ClassVar[dict[type, frozenset[Capability]]] = {}
+
+    # -- what a driver may say ------------------------------------------------------
+
+    @pytest.fixture
+    def hasty(self) -> Mapping[str, object]:
+        """Options that make every wait for a lock or a connection short."""
+        return {"pool_timeout": 0.15}
+
+    @pytest.fixture
+    def leaky(self) -> tuple[str, ...]:
+        """Statements of the engine that would outlive their caller."""
+        return ()
+
+    @pytest.fixture
+    def footprint(self) -> Callable[[core.SqlStore], object]:
+        """Return what a write would change, seen from outside where possible."""
+
+        def rows(store: core.SqlStore) -> object:
+            tables = ("workflow_states", "task_states", "users", "api_keys")
+            return [
+                store.execute(f"SELECT count(*) FROM {table}").scalar()
+                for table in tables
+            ]
+
+        return rows
+
+    # -- what the tests ask for -----------------------------------------------------
+
+    @pytest.fixture(autouse=True)
+    def _applies(self, request: pytest.FixtureRequest) -> None:
+        """Leave out a test of a capability that the store does not declare."""
+        if not depends_on_capabilities(request.function):
+            return
+        kind = type(self)
+        if kind not in self._present:
+            config = request.getfixturevalue("config")
+            with core.open(config, migrate="skip") as store:
+                self._present[kind] = store.capabilities
+        reason = why_not(request.function, self._present[kind])
+        if reason:
+            pytest.skip(reason)
+
+    @pytest.fixture
+    def open_store(self, config: dict[str, object]) -> Iterator[OpenStore]:
+        """Open stores of `config`, some options changed; they are closed afterwards."""
+        opened: list[core.SqlStore] = []
+
+        def open_store(**options: object) -> core.SqlStore:
+            opened.append(core.open({**config, **options}))
+            return opened[-1]
+
+        yield open_store
+        for store in opened:
+            store.close()
+
+    @pytest.fixture
+    def open_hasty(
+        self, hasty: Mapping[str, object], open_store: OpenStore
+    ) -> OpenStore:
+        """Open stores that do not wait long for a lock or a connection."""
+        return lambda **options: open_store(**{**hasty, **options})
+
+    @pytest.fixture
+    def store(self, open_store: OpenStore) -> core.SqlStore:
+        """A store that is open."""
+        return open_store()
+
+    @pytest.fixture
+    def samples(self, store: core.SqlStore) -> core.SqlStore:
+        """A store with an empty table that has a column of each portable type.
+
+        The types of bytes, times and JSON have a different name on each engine: they
+        are those of the columns of the shipped schema.
+        """
+        store.execute(
+            "CREATE TABLE samples AS SELECT"
+            " id, email AS text, hash AS data, last_used AS moment, input AS document,"
+            " CAST(0 AS BIGINT) AS whole, CAST(0 AS DOUBLE PRECISION) AS ratio,"
+            " CAST(0 AS BOOLEAN) AS flag"
+            " FROM (SELECT users.id, email, hash, last_used FROM users, api_keys) AS u,"
+            " workflow_states WHERE 1 = 0"
+        )
+        return store
+
+    @pytest.fixture
+    def program(
+        self, config: dict[str, object]
+    ) -> Iterator[Callable[[str], "subprocess.Popen[str]"]]:
+        """Run Python code in another process; it finds ``config`` and ``core``."""
+        started: list[subprocess.Popen[str]] = []
+        start = (
+            "import json, sys\nfrom mooring import core\n"
+            "config = json.loads(sys.stdin.readline())\n"
+        )
+
+        def program(code: str) -> "subprocess.Popen[str]":
+            process = subprocess.Popen(  # noqa: S603 - our own code
+                [sys.executable, "-W", "error", "-c", start + code],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            started.append(process)
+            assert process.stdin is not None
+            # Not on the command line: it may hold a password.
+            process.stdin.write(json.dumps(config) + "\n")
+            process.stdin.flush()
+            return process
+
+        yield program
+        for process in started:
+            process.kill()
+            process.communicate(timeout=PATIENCE)
+
+    @pytest.fixture
+    def spawn(self) -> Iterator[Callable[..., "Future[Any]"]]:
+        """Call a function in a thread of its own; none outlives the test."""
+        threads: list[threading.Thread] = []
+
+        def spawn(
+            fn: Callable[..., Any], *args: object, name: str | None = None
+        ) -> "Future[Any]":
+            future: Future[Any] = Future()
+
+            def work() -> None:
+                try:
+                    future.set_result(fn(*args))
+                except BaseException as error:  # noqa: BLE001 - who asks for it gets it
+                    future.set_exception(error)
+
+            threads.append(threading.Thread(target=work, name=name, daemon=True))
+            threads[-1].start()
+            return future
+
+        yield spawn
+        for thread in threads:
+            thread.join(PATIENCE)
+
+        assert not [thread.name for thread in threads if thread.is_alive()]
+
+    @pytest.fixture
+    def loop(self) -> Callable[[int, int], tuple[int, Random]]:
+        """Return rounds or seconds, ``loop(short, full)``, and seeded randomness.
+
+        ``MOORING_SOAK=1`` asks for the full count, ``MOORING_SEED`` for the seed that a
+        failed run printed.
+        """
+
+        def choose(short: int, full: int) -> tuple[int, Random]:
+            given = os.environ.get("MOORING_SEED")
+            seed = int(given or SystemRandom().randrange(2**32))
+            count = full if os.environ.get("MOORING_SOAK") == "1" else short
+            print(f"count {count}, MOORING_SEED={seed}")  # noqa: T201 - shown beside a failure
+            return count, Random(seed)  # noqa: S311 - to be repeated, not to be secret
+
+        return choose

@@ -1,0 +1,234 @@
+"""A health check answers in time, whatever goes on, and never writes."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from random import Random
+from subprocess import Popen
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from mooring import core
+from mooring.core import Capability
+from mooring.testing._capabilities import requires
+
+PATIENCE = 20.0
+Spawn = Callable[..., "Future[Any]"]
+Program = Callable[[str], "Popen[str]"]
+OpenStore = Callable[..., core.SqlStore]
+Loop = Callable[[int, int], tuple[int, Random]]
+ADD = "INSERT INTO users (id, email, role) VALUES (:id, :id, 'user')"
+either = pytest.mark.parametrize("deep", [False, True], ids=["shallow", "deep"])
+
+
+class HealthContract:
+    """A health check answers in time, whatever goes on, and never writes."""
+
+    @either
+    def test_a_store_that_is_well_says_so(
+        self, store: core.SqlStore, *, deep: bool
+    ) -> None:
+        health = core.health_check(store, deep=deep)
+
+        assert health.status == "ok", health
+        assert health.ok
+        assert 0 <= health.latency < PATIENCE
+        assert health.checks
+        assert {check.status for check in health.checks} == {"ok"}
+        assert "migrations" in {check.name for check in health.checks}
+
+    def test_the_status_is_what_the_checks_add_up_to(self) -> None:
+        def health(*statuses: Any) -> str:
+            checks = tuple(core.Check(name="x", status=status) for status in statuses)
+            return core.Health.of(checks, latency=0.0).status
+
+        assert health("ok", "ok") == "ok"
+        assert health("ok", "unknown") == "unknown"
+        assert health("unknown", "failed", "ok") == "failed"
+        assert health() == "unknown"
+
+    @either
+    def test_a_closed_store_has_failed(
+        self, store: core.SqlStore, *, deep: bool
+    ) -> None:
+        store.close()
+
+        health = core.health_check(store, deep=deep)
+
+        assert health.status == "failed"
+        assert not health.ok
+        assert "closed" in " ".join(check.detail for check in health.checks)
+
+    def test_a_store_that_is_not_migrated_has_failed(
+        self, config: dict[str, object]
+    ) -> None:
+        with core.open(config, migrate="skip") as store:
+            health = core.health_check(store)
+
+        failed = {check.name for check in health.checks if check.status == "failed"}
+        assert health.status == "failed"
+        assert failed == {"migrations"}
+
+    @either
+    @pytest.mark.parametrize("kind", ["transaction", "read"])
+    def test_it_may_be_asked_beside_an_open_scope(
+        self, store: core.SqlStore, kind: str, *, deep: bool
+    ) -> None:
+        with getattr(store, kind)() as scope:
+            scope.execute("SELECT count(*) FROM users")
+            health = core.health_check(store, deep=deep, timeout=0.2)
+            scope.execute("SELECT count(*) FROM users")
+
+        assert health.status in ("ok", "unknown")
+        assert health.latency < PATIENCE
+        assert core.health_check(store).ok
+
+    @requires(Capability.CONCURRENT_SNAPSHOTS)
+    @either
+    def test_it_needs_no_lock_that_a_writer_holds(
+        self, store: core.SqlStore, *, deep: bool
+    ) -> None:
+        with store.transaction() as tx:
+            tx.execute(ADD, {"id": "u1"})
+            health = core.health_check(store, deep=deep, timeout=5)
+
+        assert health.ok, health
+
+    def test_it_answers_in_time_while_another_thread_holds_what_it_needs(
+        self, open_store: OpenStore, spawn: Spawn
+    ) -> None:
+        store = open_store(max_open_conns=1)
+        entered, done = threading.Event(), threading.Event()
+
+        def hold() -> None:
+            with store.transaction() as tx:
+                tx.execute(ADD, {"id": "u1"})
+                entered.set()
+                done.wait(PATIENCE)
+
+        held = spawn(hold)
+        assert entered.wait(PATIENCE)
+        started = monotonic()
+        health = core.health_check(store, timeout=0.3)
+        took = monotonic() - started
+        done.set()
+        held.result(PATIENCE)
+
+        # Long before the wait for a connection would end.
+        assert took < 4
+        assert health.status == "unknown"
+        assert "unknown" in {check.status for check in health.checks}
+        assert core.health_check(store).ok
+
+    @requires(Capability.MULTI_PROCESS)
+    def test_it_answers_in_time_while_another_process_holds_the_lock_to_write(
+        self, store: core.SqlStore, program: Program
+    ) -> None:
+        process = program(
+            "with core.open(config) as store, store.transaction() as tx:\n"
+            f"    tx.execute({ADD!r}, {{'id': 'u1'}})\n"
+            "    print('held', flush=True)\n"
+            "    sys.stdin.readline()\n"
+        )
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n", process.communicate(
+            timeout=PATIENCE
+        )
+        started = monotonic()
+        health = core.health_check(store, timeout=5)
+        took = monotonic() - started
+        process.communicate("\n", timeout=PATIENCE)
+
+        assert took < 5
+        assert health.ok, health
+        assert store.execute("SELECT count(*) FROM users").scalar() == 1
+
+    @either
+    def test_it_never_writes(
+        self,
+        store: core.SqlStore,
+        footprint: Callable[[core.SqlStore], object],
+        *,
+        deep: bool,
+    ) -> None:
+        store.execute(ADD, {"id": "u1"})
+        before = footprint(store)
+        for _ in range(3):
+            assert core.health_check(store, deep=deep).ok
+
+        assert footprint(store) == before
+
+    def test_a_write_is_seen_by_what_shows_that_it_never_writes(
+        self, store: core.SqlStore, footprint: Callable[[core.SqlStore], object]
+    ) -> None:
+        before = footprint(store)
+        store.execute(ADD, {"id": "u1"})
+        changed = footprint(store)
+        store.execute("CREATE TABLE made (id BIGINT)")
+
+        assert before != changed
+        assert footprint(store) != changed
+
+    def test_it_leaves_nothing_behind(self, open_store: OpenStore) -> None:
+        store = open_store(max_open_conns=1)
+        for deep in (False, True):
+            core.health_check(store, deep=deep)
+        with store.transaction() as tx:
+            tx.execute(ADD, {"id": "u1"})
+
+        assert store.execute("SELECT count(*) FROM users").scalar() == 1
+
+    def test_it_may_be_asked_from_many_threads(
+        self, store: core.SqlStore, spawn: Spawn
+    ) -> None:
+        asked = [spawn(core.health_check, store) for _ in range(8)]
+
+        assert {future.result(PATIENCE).status for future in asked} <= {"ok", "unknown"}
+        assert core.health_check(store).ok
+
+    @pytest.mark.soak
+    @either
+    @pytest.mark.parametrize("lifetime", [0, 0.01], ids=["kept", "often replaced"])
+    def test_it_disturbs_nobody_who_reads_or_commits_meanwhile(
+        self,
+        open_store: OpenStore,
+        spawn: Spawn,
+        loop: Loop,
+        lifetime: float,
+        *,
+        deep: bool,
+    ) -> None:
+        seconds, _ = loop(1, 10)
+        store = open_store(conn_max_lifetime=lifetime, pool_timeout=PATIENCE)
+        deadline = monotonic() + seconds
+
+        def write(worker: int) -> int:
+            done = 0
+            while monotonic() < deadline:
+                with store.transaction() as tx:
+                    tx.execute(ADD, {"id": f"{worker}-{done}"})
+                done += 1
+            return done
+
+        def read() -> None:
+            while monotonic() < deadline:
+                with store.read() as snapshot:
+                    one = snapshot.execute("SELECT count(*) FROM users").scalar()
+                    assert (
+                        snapshot.execute("SELECT count(*) FROM users").scalar() == one
+                    )
+                store.execute("SELECT id FROM users WHERE id = '0-0'")
+
+        writers = [spawn(write, worker) for worker in range(2)]
+        readers = [spawn(read) for _ in range(3)]
+        while monotonic() < deadline:
+            health = core.health_check(store, deep=deep)
+            assert health.status != "failed", health
+        for future in readers:
+            future.result(PATIENCE)
+        added = sum(future.result(PATIENCE) for future in writers)
+
+        assert store.execute("SELECT count(*) FROM users").scalar() == added
+        assert core.health_check(store).ok

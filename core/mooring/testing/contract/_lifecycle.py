@@ -1,0 +1,388 @@
+"""Open, used, closed: once, in order, and in the process that opened it."""
+
+import gc
+import threading
+import warnings
+import weakref
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from subprocess import Popen
+from time import monotonic
+from typing import Any
+
+import attrs
+import pytest
+
+from mooring import core
+from mooring.core import Capability
+from mooring.testing._capabilities import requires
+
+PATIENCE = 20.0
+Spawn = Callable[..., "Future[Any]"]
+Program = Callable[[str], "Popen[str]"]
+OpenStore = Callable[..., core.SqlStore]
+COUNT = "SELECT count(*) FROM users"
+ADD = "INSERT INTO users (id, email, role) VALUES (:id, :id, 'user')"
+USES: dict[str, Callable[[core.SqlStore], object]] = {
+    "execute": lambda store: store.execute(COUNT),
+    "a write": lambda store: store.execute(ADD, {"id": "u"}),
+    "transaction": lambda store: store.transaction().__enter__(),
+    "read": lambda store: store.read().__enter__(),
+    "run": lambda store: store.run(lambda tx: tx.execute(COUNT)),
+}
+
+
+FORK = """
+import os
+store = core.open(config)
+add = "INSERT INTO users (id, email, role) VALUES (:id, :id, 'user')"
+count = "SELECT count(*) FROM users"
+
+def in_child(work):
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            work()
+            code = 0
+        except BaseException:
+            import traceback
+            traceback.print_exc()
+        os._exit(code)
+    assert os.waitpid(pid, 0)[1] == 0
+
+def refused(use):
+    try:
+        use()
+    except core.StoreClosedError as error:
+        assert "process" in str(error) and error.hint, error
+    else:
+        raise SystemExit("the child may use the store of its parent")
+"""
+
+
+def run_to_its_end(process: "Popen[str]") -> None:
+    _, errors = process.communicate(timeout=PATIENCE)
+
+    assert (process.returncode, errors) == (0, "")
+
+
+class LifecycleContract:
+    """Open, used, closed: once, in order, and in the process that opened it."""
+
+    def test_a_store_is_what_its_protocols_ask_for(
+        self, store: core.SqlStore, config: dict[str, object]
+    ) -> None:
+        assert isinstance(store, core.SqlStore)
+        assert store.driver == config["driver"] == store.config.driver
+        assert weakref.ref(store)() is store
+
+    def test_a_store_has_no_capability_that_its_driver_does_not_declare(
+        self, store: core.SqlStore
+    ) -> None:
+        declared = core.default_registry().info(store.driver).capabilities
+        (entry,) = [entry for entry in core.drivers() if entry.name == store.driver]
+
+        assert entry.state == "loaded"
+        assert store.capabilities <= declared <= frozenset(Capability)
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {"migrations": "a folder"},
+            {"migrations": ["a folder"]},
+            {"migrations": None},
+            {"migrate": "nonsense"},
+            {"migrate": True},
+        ],
+        ids=str,
+    )
+    def test_wrong_arguments_are_told_before_anything_is_opened(
+        self, config: dict[str, object], options: dict[str, Any], tmp_path: Path
+    ) -> None:
+        with pytest.raises(core.ArgumentError, match="migrat"):
+            core.open(config, **options)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_leaving_the_block_closes(self, config: dict[str, object]) -> None:
+        with core.open(config) as store:
+            store.execute(COUNT)
+
+        with pytest.raises(core.StoreClosedError):
+            store.execute(COUNT)
+
+    def test_an_exception_in_the_block_closes_and_goes_on(
+        self,
+        config: dict[str, object],
+    ) -> None:
+        with pytest.raises(ZeroDivisionError), core.open(config) as store:
+            raise ZeroDivisionError
+
+        with pytest.raises(core.StoreClosedError):
+            store.execute(COUNT)
+
+    @pytest.mark.parametrize("use", USES.values(), ids=USES)
+    def test_every_use_after_close_says_so(
+        self, store: core.SqlStore, use: Callable[[core.SqlStore], object]
+    ) -> None:
+        store.close()
+
+        with pytest.raises(core.StoreClosedError, match="closed") as caught:
+            use(store)
+
+        assert caught.value.hint is not None
+        assert not caught.value.retryable
+
+    def test_closing_again_does_nothing(self, store: core.SqlStore) -> None:
+        store.close()
+        store.close()
+        with pytest.raises(core.StoreClosedError), store:
+            store.execute(COUNT)
+
+    def test_repr_names_the_driver_and_the_state_and_no_secret(
+        self,
+        store: core.SqlStore,
+    ) -> None:
+        secrets = [
+            value.reveal()
+            for value in attrs.asdict(store.config, recurse=False).values()
+            if isinstance(value, core.Secret)
+        ]
+        texts = [repr(store), str(store)]
+        with store.transaction():
+            texts.append(repr(store))
+        store.close()
+
+        for text in texts:
+            assert text.startswith(f"<Store {store.driver} ")
+            assert not [secret for secret in secrets if secret in text]
+        assert "\n" not in texts[0]
+        assert "closed" in repr(store)
+        assert "closed" not in texts[0]
+
+    def test_a_store_that_is_forgotten_warns(self, config: dict[str, object]) -> None:
+        store = core.open(config)
+        name = store.driver
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            del store
+            gc.collect()
+
+        texts = [str(w.message) for w in caught if w.category is ResourceWarning]
+        assert [text for text in texts if "was not closed" in text and name in text]
+
+    def test_a_store_that_was_closed_does_not_warn(
+        self, config: dict[str, object]
+    ) -> None:
+        store = core.open(config)
+        with store.transaction() as tx:
+            tx.execute(ADD, {"id": "u1"})
+        store.close()
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            del store, tx
+            gc.collect()
+
+        assert not caught
+
+    def test_close_waits_a_bounded_time_and_says_who_has_a_connection(
+        self, open_store: OpenStore, spawn: Spawn
+    ) -> None:
+        store = open_store(close_timeout=0.15)
+        entered, done = threading.Event(), threading.Event()
+
+        def hold() -> object:
+            with store.transaction() as tx:
+                entered.set()
+                done.wait(PATIENCE)
+                return tx.execute(COUNT).scalar()
+
+        held = spawn(hold, name="holder-1")
+        assert entered.wait(PATIENCE)
+        started = monotonic()
+        with pytest.raises(core.StoreBusyError, match="holder-1") as caught:
+            store.close()
+        took = monotonic() - started
+        # It is closed for all who come now; who was there first may finish.
+        with pytest.raises(core.StoreClosedError):
+            store.execute(COUNT)
+        done.set()
+
+        assert held.result(PATIENCE) == 0
+        assert took < PATIENCE
+        assert caught.value.hint is not None
+        assert "close_timeout" in caught.value.hint
+        store.close()
+
+    def test_close_is_patient_with_who_is_about_to_leave(
+        self, open_store: OpenStore, spawn: Spawn
+    ) -> None:
+        store = open_store(close_timeout=PATIENCE)
+        entered, done = threading.Event(), threading.Event()
+
+        def hold() -> None:
+            with store.transaction() as tx:
+                entered.set()
+                done.wait(PATIENCE)
+                tx.execute(ADD, {"id": "u1"})
+
+        held = spawn(hold)
+        assert entered.wait(PATIENCE)
+        closing = spawn(store.close)
+        with pytest.raises(TimeoutError):
+            closing.result(0.1)
+        done.set()
+        held.result(PATIENCE)
+        closing.result(PATIENCE)
+
+        with pytest.raises(core.StoreClosedError):
+            store.execute(COUNT)
+
+    def test_who_waits_for_a_connection_is_told_of_the_close(
+        self, open_store: OpenStore, spawn: Spawn
+    ) -> None:
+        store = open_store(close_timeout=PATIENCE, max_open_conns=1)
+        entered, done = threading.Event(), threading.Event()
+
+        def hold() -> None:
+            with store.transaction():
+                entered.set()
+                done.wait(PATIENCE)
+
+        held = spawn(hold)
+        assert entered.wait(PATIENCE)
+        waiting = spawn(store.execute, COUNT)
+        with pytest.raises(TimeoutError):
+            waiting.result(0.1)
+        closing = spawn(store.close)
+        error = waiting.exception(PATIENCE)
+        done.set()
+        held.result(PATIENCE)
+        closing.result(PATIENCE)
+
+        assert isinstance(error, core.StoreClosedError)
+
+    def test_closing_in_many_threads_is_closing_once(
+        self, store: core.SqlStore, spawn: Spawn
+    ) -> None:
+        for future in [spawn(store.close) for _ in range(8)]:
+            future.result(PATIENCE)
+
+        with pytest.raises(core.StoreClosedError):
+            store.execute(COUNT)
+
+    def test_a_store_that_cannot_be_migrated_is_closed(
+        self, config: dict[str, object]
+    ) -> None:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            with pytest.raises(core.MigrationsPendingError):
+                core.open(config, migrate="verify")
+            gc.collect()
+
+        assert not caught
+
+    @requires(Capability.DURABLE)
+    def test_what_was_committed_is_there_when_it_is_opened_again(
+        self,
+        config: dict[str, object],
+    ) -> None:
+        with core.open(config) as store:
+            store.execute(ADD, {"id": "u1"})
+        with core.open(config) as store:
+            assert store.execute(COUNT).scalar() == 1
+
+    @requires(Capability.DURABLE)
+    def test_what_was_committed_outlives_a_process_that_ends_at_once(
+        self, config: dict[str, object], program: Program
+    ) -> None:
+        process = program(
+            "import os, signal\n"
+            "store = core.open(config)\n"
+            "sql = \"INSERT INTO users (id, email, role) VALUES (:id, :id, 'user')\"\n"
+            "store.execute(sql, {'id': 'u1'})\n"
+            "with store.transaction() as tx:\n"
+            "    tx.execute(sql, {'id': 'u2'})\n"
+            "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        )
+        process.communicate(timeout=PATIENCE)
+
+        with core.open(config) as store:
+            found = [row["id"] for row in store.execute("SELECT id FROM users")]
+        assert found == ["u1"]
+
+    def test_a_forked_child_is_told_that_the_store_is_not_its_own(
+        self,
+        program: Program,
+    ) -> None:
+        run_to_its_end(
+            program(
+                FORK + "def work():\n"
+                "    refused(lambda: store.execute(count))\n"
+                "    refused(lambda: store.execute(add, {'id': 'c'}))\n"
+                "    refused(lambda: store.transaction().__enter__())\n"
+                "    refused(lambda: store.read().__enter__())\n"
+                "    store.close()\n"
+                "store.execute(add, {'id': 'u1'})\n"
+                "in_child(work)\n"
+                "store.execute(add, {'id': 'u2'})\n"
+                "assert store.execute(count).scalar() == 2\n"
+                "store.close()\n"
+            )
+        )
+
+    def test_a_forked_child_that_forgets_the_store_harms_nobody(
+        self, program: Program
+    ) -> None:
+        run_to_its_end(
+            program(
+                FORK + "import gc\n"
+                "def work():\n"
+                "    global store\n"
+                "    del store\n"
+                "    gc.collect()\n"
+                "with store.read() as snapshot:\n"
+                "    snapshot.execute(count)\n"
+                "    in_child(work)\n"
+                "    assert snapshot.execute(count).scalar() == 0\n"
+                "store.execute(add, {'id': 'u1'})\n"
+                "store.close()\n"
+            )
+        )
+
+    def test_a_scope_that_was_open_at_the_fork_belongs_to_the_parent(
+        self,
+        program: Program,
+    ) -> None:
+        run_to_its_end(
+            program(
+                FORK + "block = store.transaction()\n"
+                "tx = block.__enter__()\n"
+                "tx.execute(add, {'id': 'u1'})\n"
+                "def work():\n"
+                "    refused(lambda: tx.execute(add, {'id': 'c'}))\n"
+                "    refused(lambda: tx.savepoint().__enter__())\n"
+                "    block.__exit__(SystemExit, SystemExit(), None)\n"
+                "in_child(work)\n"
+                "in_child(lambda: refused(lambda: block.__exit__(None, None, None)))\n"
+                "tx.execute(add, {'id': 'u2'})\n"
+                "block.__exit__(None, None, None)\n"
+                "assert store.execute(count).scalar() == 2\n"
+                "store.close()\n"
+            )
+        )
+
+    @requires(Capability.MULTI_PROCESS)
+    def test_a_forked_child_may_open_a_store_of_its_own(self, program: Program) -> None:
+        run_to_its_end(
+            program(
+                FORK + "def work():\n"
+                "    with core.open(config) as own:\n"
+                "        own.execute(add, {'id': 'c'})\n"
+                "store.execute(add, {'id': 'u1'})\n"
+                "in_child(work)\n"
+                "assert store.execute(count).scalar() == 2\n"
+                "store.close()\n"
+            )
+        )
