@@ -59,6 +59,8 @@ class ProcessGroup:
                 continue
             if len(os.fsencode(folder + _LONGEST_NAME)) > _MAX_SOCKET_PATH:
                 refused.append(f"{base}: too long for the path of a socket")
+            elif "," in folder:
+                refused.append(f"{base}: a comma separates hosts in libpq")
             elif self.account is None:
                 return folder
             elif self.account.may_enter(base):
