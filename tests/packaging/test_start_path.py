@@ -42,7 +42,6 @@ OURS = {
     "mooring.core._result",
     "mooring.core._scopes",
     "mooring.core._secret",
-    "mooring.core._session",
     "mooring.core._statement",
     "mooring.core._structure",
     "mooring.core._values",
@@ -90,7 +89,7 @@ HEAVY = {
     "zipfile",
 }
 # Each attrs class is compiled while it is imported: 0.2 to 1 ms.
-CLASSES = {"Dialect", "DriverInfo", "SqliteConfig", "StoreConfig"}
+CLASSES = {"Dialect", "SqliteConfig", "StoreConfig"}
 
 START = """
     import sys

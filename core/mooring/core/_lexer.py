@@ -76,7 +76,7 @@ def _comment_end(sql: str, start: int, *, nested: bool) -> int:
         end = sql.find("*/", start)
         return len(sql) if end < 0 else end + 2
     depth = 1
-    for edge in _COMMENT_EDGE.finditer(sql, start):
+    for edge in re.compile(_COMMENT_EDGE).finditer(sql, start):
         depth += 1 if edge[0] == "/*" else -1
         if depth == 0:
             return edge.end()
@@ -95,7 +95,8 @@ def _foreign(placeholder: str) -> ParameterError:
     )
 
 
-_COMMENT_EDGE = re.compile(r"/\*|\*/")
+# Compiled by those who meet a nested comment; `re` keeps it.
+_COMMENT_EDGE = r"/\*|\*/"
 
 # Character sets are matched possessively and every alternative ends in something
 # optional, so no text makes a match go back. A doubled quote reads as two neighbouring

@@ -49,7 +49,7 @@ class Json:
                 f"core.Json: {error}",
                 hint="give it dict, list, str, int, finite float, bool and None only",
             ) from error
-        if "\\u0000" in text and _ESCAPED_NUL.search(text):
+        if "\\u0000" in text and re.search(_ESCAPED_NUL, text):
             raise ParameterError(
                 "core.Json: text with a NUL character", hint="remove it, or store bytes"
             )
@@ -61,7 +61,7 @@ class Json:
 
 
 # An even run of backslashes before it is text that merely looks like the escape.
-_ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*+\\u0000")
+_ESCAPED_NUL = r"(?<!\\)(?:\\\\)*+\\u0000"
 
 
 class In:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from time import perf_counter
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from mooring.core import File, MigrationSession, MigrationUnit
 from mooring.core.errors import MigrationFailedError, MooringError, StoreError
@@ -18,12 +18,15 @@ if TYPE_CHECKING:
 Direction = Literal["up", "down"]
 
 
-class ReadFile(NamedTuple):
+class ReadFile:
     """A migration with what is needed to record it and to quote it."""
 
-    migration: Migration
-    digest: str
-    text: str
+    __slots__ = ("digest", "migration", "text")
+
+    def __init__(self, migration: Migration, data: bytes) -> None:
+        self.migration = migration
+        self.digest = digest(data)
+        self.text = data.decode("utf-8", "replace")
 
 
 class Batch(tuple[ReadFile, ...]):
@@ -46,8 +49,7 @@ def read_files(files: Mapping[int, File], versions: Iterable[int]) -> Batch:
     for version in versions:
         file = files[version]
         data = content(file)
-        migration = parse(data, name=file.name)
-        found.append(ReadFile(migration, digest(data), data.decode("utf-8", "replace")))
+        found.append(ReadFile(parse(data, name=file.name), data))
     return Batch(found)
 
 
