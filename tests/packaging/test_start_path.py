@@ -89,7 +89,7 @@ HEAVY = {
     "zipfile",
 }
 # Each attrs class is compiled while it is imported: 0.2 to 1 ms.
-CLASSES = {"Dialect", "SqliteConfig", "StoreConfig"}
+CLASSES = {"SqliteConfig", "StoreConfig"}
 
 START = """
     import sys

@@ -33,8 +33,8 @@ class Capability(StrEnum):
     DURABLE = "durable"
 
 
-# A named tuple: every start makes this class, and an attrs class takes it eight times
-# as long.
+# A named tuple: every start makes this class, and an attrs class would take it several
+# times as long.
 class DriverInfo(NamedTuple):
     """A driver's own description, the answer to the ``driver_info`` hook.
 

@@ -26,7 +26,12 @@ def tokens(sql: str, dialect: Dialect) -> Iterator[tuple[str, str]]:
         ParameterError: A placeholder that is not ``:name``.
         StatementNotAllowedError: A comment whose end depends on the engine.
     """
-    match = _pattern(dialect).match
+    match = _pattern(
+        escape_strings=dialect.escape_strings,
+        dollar_quotes=dialect.dollar_quotes,
+        bracket_identifiers=dialect.bracket_identifiers,
+        backtick_identifiers=dialect.backtick_identifiers,
+    ).match
     brackets: list[str] = []
     operand = False
     position = 0
@@ -109,12 +114,18 @@ _NEVER = "(?!)"
 
 
 @lru_cache(maxsize=64)
-def _pattern(dialect: Dialect) -> re.Pattern[str]:
+def _pattern(
+    *,
+    escape_strings: bool,
+    dollar_quotes: bool,
+    bracket_identifiers: bool,
+    backtick_identifiers: bool,
+) -> re.Pattern[str]:
     """Compile the alternatives of one token; the first that fits wins."""
-    escape_string = _ESCAPE_STRING if dialect.escape_strings else _NEVER
-    dollar_tag = _DOLLAR_TAG if dialect.dollar_quotes else _NEVER
-    bracketed = r"\[[^\]]*+\]?" if dialect.bracket_identifiers else _NEVER
-    backticked = r"`[^`]*+`?" if dialect.backtick_identifiers else _NEVER
+    escape_string = _ESCAPE_STRING if escape_strings else _NEVER
+    dollar_tag = _DOLLAR_TAG if dollar_quotes else _NEVER
+    bracketed = r"\[[^\]]*+\]?" if bracket_identifiers else _NEVER
+    backticked = r"`[^`]*+`?" if backtick_identifiers else _NEVER
     alternatives = [
         # A byte order mark is whitespace to some engines, wherever it stands.
         r"(?P<gap>[\s\ufeff]++|--[^\r\n]*+(?!\r(?!\n|\Z)))",

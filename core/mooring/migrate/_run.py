@@ -3,19 +3,34 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from time import perf_counter
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from mooring.core import File, MigrationSession, MigrationUnit
 from mooring.core.errors import MigrationFailedError, MooringError, StoreError
 from mooring.migrate._files import content
 from mooring.migrate._migration import Migration, Statement, digest
 from mooring.migrate._parse import parse
-from mooring.migrate._step import Step
 
 if TYPE_CHECKING:
     from mooring.migrate._migrator import Progress
 
 Direction = Literal["up", "down"]
+
+
+class Step(NamedTuple):
+    """One migration that was applied or undone, or would be.
+
+    Attributes:
+        version: Its version.
+        name: Its file name.
+        direction: ``up`` or ``down``.
+        duration: Seconds that it took; None in a plan.
+    """
+
+    version: int
+    name: str
+    direction: Literal["up", "down"]
+    duration: float | None = None
 
 
 class ReadFile:
