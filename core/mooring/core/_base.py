@@ -11,7 +11,6 @@ from mooring.core._config import StoreConfig
 from mooring.core._driver import Capability
 from mooring.core._pool import Pool
 from mooring.core._result import Result
-from mooring.core._session import Session
 from mooring.core._statement import Statement
 from mooring.core.errors import (
     ArgumentError,
@@ -24,8 +23,9 @@ from mooring.core.errors import (
 
 if TYPE_CHECKING:
     from mooring.core._converter import RowConverter
+    from mooring.core._session import Session
 
-S = TypeVar("S", bound=Session)
+S = TypeVar("S", bound="Session")
 T = TypeVar("T")
 
 
