@@ -245,17 +245,11 @@ class PostgresSession:
 
     def control(self, sql: str) -> None:
         """Execute a statement of ours that returns nothing."""
-        try:
-            self._controls.execute(sql, prepare=False)
-        except psycopg.Error as cause:
-            raise self._error(cause) from cause
+        self._command(sql)
 
     def query(self, sql: str, values: Sequence[object] | None = None) -> Rows:
         """Execute a query of ours, with ``%s`` for values, and return its rows."""
-        try:
-            rows: Rows = self._controls.execute(sql, values, prepare=False).fetchall()
-        except psycopg.Error as cause:
-            raise self._error(cause) from cause
+        rows: Rows = self._command(sql, values).fetchall()
         return rows
 
     def close(self) -> None:
@@ -267,6 +261,15 @@ class PostgresSession:
         """Use one cursor for all statements: each is fetched before the next begins."""
         self._cursor: Cursor = self.connection.cursor()
         self._execute = self._cursor.execute
+
+    def _command(self, sql: str, values: Sequence[object] | None = None) -> Cursor:
+        try:
+            cursor = self._controls.execute(sql, values, prepare=False)
+        except psycopg.Error as cause:
+            raise self._error(cause) from cause
+        if self._unreplicated:
+            self._refuse_unreplicated()
+        return cursor
 
     def _rows(self, cursor: Cursor) -> Rows:
         try:

@@ -89,12 +89,14 @@ def terminate(
     """End every session of the test's stores; return how many there were."""
 
     def end(server: DatabaseServer = postgres_server) -> int:
-        # With a timeout it returns when the session is gone.
-        query = "SELECT pg_terminate_backend(%s, 20000)"
+        query = "SELECT pg_terminate_backend(%s)"
         found = sessions(server)
         with server.connect() as connection:
             for pid in found:
                 connection.execute(query, [pid])
+        deadline = monotonic() + PATIENCE
+        while set(found) & set(sessions(server)) and monotonic() < deadline:
+            sleep(0.01)
         return len(found)
 
     return end

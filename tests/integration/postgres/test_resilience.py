@@ -169,6 +169,7 @@ def test_a_read_that_is_cut_off_may_be_run_again(
         with pytest.raises(core.ConnectionLostError) as caught:
             store.execute(SLEEP)
         failing.result(PATIENCE)
+        terminate(own_server)  # who works does not notice that the client is gone
 
         assert caught.value.retryable
         assert "run it again" in (caught.value.hint or "")
@@ -193,7 +194,9 @@ def test_a_transaction_that_is_cut_off_keeps_nothing(
         tx.execute(ADD, {"id": "u1"})
         tx.execute(SLEEP)
 
-    failing = during(behind, terminate if fault == "terminate" else lambda: proxy.cut(fault))
+    failing = during(
+        behind, terminate if fault == "terminate" else lambda: proxy.cut(fault)
+    )
     with pytest.raises(core.ConnectionLostError) as caught:
         if block == "run":
             behind.run(work)
@@ -201,6 +204,7 @@ def test_a_transaction_that_is_cut_off_keeps_nothing(
             with behind.transaction() as tx:
                 work(tx)
     failing.result(PATIENCE)
+    terminate()  # a server that works does not notice that its client is gone
 
     assert caught.value.retryable
     assert len(calls) == 1
