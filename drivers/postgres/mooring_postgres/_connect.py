@@ -10,7 +10,7 @@ import psycopg
 from mooring.core import OpenError
 
 from mooring_postgres._adapt import adapters
-from mooring_postgres._connection import BoundedConnection
+from mooring_postgres._connection import LEAST, BoundedConnection
 from mooring_postgres._params import connection_params, session_settings
 from mooring_postgres._refusals import open_error, shows_secret
 from mooring_postgres._target import addresses
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 # The server's own statement_timeout comes first; this is for one that does not answer.
 _MARGIN: Final = 0.5
-# Seconds for the first query where connecting took all the time that there was.
-_LEAST: Final = 0.1
 # Settings in milliseconds: the server gives them with the unit that fits best.
 _TIMEOUTS: Final = frozenset(
     {"statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"}
@@ -55,7 +53,7 @@ def connect(
             **params,
         )
         try:
-            left = max(until - monotonic(), _LEAST)
+            left = max(until - monotonic(), LEAST)
             connection.limit = min(config.ping_timeout, left)
             _verify(connection, session_settings(config, migration=migration))
         except BaseException:

@@ -16,6 +16,8 @@ from psycopg.abc import PQGen, PQGenConn
 
 T = TypeVar("T")
 
+# Seconds for a wait where what came before it took all the time that there was.
+LEAST: Final = 0.1
 # How often a wait looks up, for signals and deadlines.
 _INTERVAL: Final = 0.1
 # Seconds for a statement to end after the server was asked to cancel it.
