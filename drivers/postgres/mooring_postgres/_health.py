@@ -35,9 +35,7 @@ def check(store: "PostgresStore", *, deep: bool, timeout: float) -> Health:
     return Health.of(tuple(checks), latency=monotonic() - started)
 
 
-def _server(
-    store: "PostgresStore", timeout: float, *, deep: bool
-) -> "Iterator[Check]":
+def _server(store: "PostgresStore", timeout: float, *, deep: bool) -> "Iterator[Check]":
     """Ask the server, on a connection that comes free in time."""
     pool = store.pool
     deadline = monotonic() + timeout
