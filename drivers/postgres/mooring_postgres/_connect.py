@@ -13,7 +13,7 @@ from mooring_postgres._adapt import adapters
 from mooring_postgres._connection import LEAST, BoundedConnection
 from mooring_postgres._params import connection_params, session_settings
 from mooring_postgres._refusals import open_error, shows_secret
-from mooring_postgres._target import addresses
+from mooring_postgres._target import addresses, target
 
 if TYPE_CHECKING:
     from mooring_postgres._config import PostgresConfig
@@ -43,11 +43,12 @@ def connect(
     pooled = config.pooler == "transaction" and not migration
     params = connection_params(config, migration=migration)
     threshold = None if pooled else config.prepare_threshold or None
+    hosts = addresses(target(config, migration=migration), os.environ)
     until = monotonic() + timeout
     try:
         connection = BoundedConnection.open(
             timeout,
-            hosts=len(addresses(params, os.environ) or ("",)),
+            hosts=len(hosts or [""]),
             prepare_threshold=threshold,
             context=_Context(adapters()),
             **params,

@@ -22,10 +22,10 @@ def proxy(postgres_server: DatabaseServer) -> Iterator[Proxy]:
         yield proxy
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def own_server() -> Iterator[PostgresServer]:
     """A server that tests may stop; each leaves it running."""
-    with PostgresServer(settings={"max_prepared_transactions": 5}) as server:
+    with PostgresServer() as server:
         yield server
 
 

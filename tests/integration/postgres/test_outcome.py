@@ -1,3 +1,4 @@
+# ruff: noqa: PT012 - blocks that raise are what is tested
 """Whether work was committed: yes, no, or not known, and never run twice for it."""
 
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ Spawn = Callable[..., "Future[Any]"]
 
 PATIENCE = 20.0
 ADD = "INSERT INTO users (id, email, role) VALUES (:id, :id, 'user')"
+LONE = "INSERT INTO users (id, email, role) VALUES ('u1', 'u1', 'user')"
 COUNT = "SELECT count(*) FROM users"
 # With the end of its text: READ COMMITTED is no COMMIT.
 COMMIT = b"COMMIT\0"
@@ -72,7 +74,7 @@ def cancel(server: DatabaseServer, how: str) -> None:
         connection.execute(query.encode())
 
 
-# -- the answer is lost ---------------------------------------------------------------
+# -- the answer is lost -------------------------------------------------------
 
 
 @pytest.mark.parametrize("how", ["fin", "rst"])
@@ -116,12 +118,8 @@ def test_a_commit_that_does_not_reach_the_server_is_unknown_too(
 @pytest.mark.parametrize(
     ("sql", "doomed"),
     [
-        (ADD.replace(":id", "'u1'"), b"INSERT INTO users"),
-        (
-            f"WITH n AS ({ADD.replace(':id', chr(39) + 'u1' + chr(39))} RETURNING id)"
-            " SELECT id FROM n",
-            b"WITH n AS",
-        ),
+        (LONE, b"INSERT INTO users"),
+        (f"WITH n AS ({LONE} RETURNING id) SELECT id FROM n", b"WITH n AS"),
     ],
     ids=["INSERT", "WITH"],
 )
@@ -160,7 +158,7 @@ def test_the_end_of_a_snapshot_commits_nothing_that_could_be_unknown(
     assert behind.execute(COUNT).scalar() == 0
 
 
-# -- the server says no ----------------------------------------------------------------
+# -- the server says no -------------------------------------------------------
 
 
 def test_a_commit_that_the_server_answers_by_rolling_back_is_an_error(
@@ -226,7 +224,7 @@ def test_run_repeats_what_the_server_rolled_back_for_another(
     assert store.execute("SELECT sum(n) FROM counters").scalar() == (4 if wait else 2)
 
 
-# -- on this server, and not on its standby ----------------------------------------------
+# -- on this server, and not on its standby -----------------------------------
 
 
 @pytest.mark.parametrize("how", ["pg_cancel_backend", "pg_terminate_backend"])

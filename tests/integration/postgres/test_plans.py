@@ -1,4 +1,3 @@
-# ruff: noqa: PT012 - blocks that raise are what is tested
 """Statements that the server keeps prepared, when the tables under them change."""
 
 from collections.abc import Callable

@@ -1,13 +1,13 @@
+# ruff: noqa: PT012 - blocks that raise are what is tested
 """What a restart, a killed session or a cut connection does to those who use a store.
 
 A connection that broke while nobody had it is replaced without an error; one that
 broke under a statement is told as what it means.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import ExitStack
-from threading import Event
 from time import monotonic, sleep
 from typing import Any
 
@@ -50,7 +50,7 @@ def fill(store: PostgresStore) -> None:
 
 
 @pytest.fixture
-def during(spawn: Spawn) -> Callable[..., Iterator[None]]:
+def during(spawn: Spawn) -> Callable[..., "Future[Any]"]:
     """Call *fault* when the store's session runs a statement."""
 
     def run(store: PostgresStore, fault: Callable[[], object]) -> "Future[Any]":
@@ -86,7 +86,7 @@ def uses(store: PostgresStore) -> list[Callable[[], object]]:
     ]
 
 
-# -- while nobody has the connection -----------------------------------------------
+# -- while nobody has the connection ------------------------------------------
 
 
 @pytest.mark.parametrize("how", range(5))
@@ -147,7 +147,7 @@ def test_while_the_server_is_down_each_use_says_so_and_afterwards_it_works(
     assert core.health_check(store).ok
 
 
-# -- under a statement --------------------------------------------------------------
+# -- under a statement --------------------------------------------------------
 
 
 @pytest.mark.parametrize("fault", ["fin", "rst", "terminate", "fast", "immediate"])
@@ -239,7 +239,7 @@ def test_a_stream_that_is_cut_off_says_so_and_the_next_borrower_works(
     assert behind.execute(COUNT).scalar() == 0
 
 
-# -- between statements of a transaction ---------------------------------------------
+# -- between statements of a transaction --------------------------------------
 
 
 def test_a_session_that_is_killed_between_statements_ends_its_transaction(

@@ -197,5 +197,5 @@ def test_a_connection_lost_inside_tls_is_replaced(
         conn_string=at(proxy), sslrootcert=str(tmp_path / "ca.pem"), max_open_conns=1
     )
     for how in ("fin", "rst"):
-        proxy.cut(how)  # type: ignore[arg-type]  # one of two
+        proxy.cut(how)
         assert store.execute("SELECT 1").scalar() == 1
