@@ -61,6 +61,46 @@ def become_nobody():
 """
 
 
+# The tests that were left out, since what they need is not installed.
+NOT_RUN = pytest.StashKey[list[str]]()
+
+
+@pytest.hookimpl(trylast=True)  # of those that -k and -m leave
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Leave out the tests that need PgBouncer where there is none; say so at the end.
+
+    They are not skipped: a skip looks like a pass.
+    """
+    needy = [item for item in items if item.get_closest_marker("needs_pgbouncer")]
+    if not needy:
+        return
+    # Not above: the tests of core run where there is no driver.
+    from mooring_postgres.testing import find_pgbouncer
+
+    if find_pgbouncer() is None:
+        config.hook.pytest_deselected(items=needy)
+        items[:] = [item for item in items if item not in needy]
+        config.stash[NOT_RUN] = [item.nodeid for item in needy]
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> Iterator[None]:
+    """Say, below all else, which tests were not run and why."""
+    yield
+    if not_run := config.stash.get(NOT_RUN, []):
+        terminalreporter.section("not run", yellow=True)
+        terminalreporter.line(
+            f"{len(not_run)} tests that need pgbouncer; install the system's package,"
+            " or set MOORING_TEST_PGBOUNCER to the path of the program"
+        )
+        for name in not_run:
+            terminalreporter.line(f"NOT RUN {name}")
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Count the tests that draw examples among the loops of `make soak`."""
     if isinstance(item, pytest.Function) and is_hypothesis_test(item.obj):

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from mooring import core
 from mooring_postgres import PostgresStore
-from mooring_postgres.testing import DatabaseServer, Proxy
+from mooring_postgres.testing import DatabaseServer, PgBouncer, Proxy
 
 
 @pytest.fixture
@@ -71,3 +71,10 @@ def make_role(
     for name in made:
         plain.execute(f"REASSIGN OWNED BY {name} TO current_user")
         plain.execute(f"DROP OWNED BY {name}; DROP ROLE {name}")
+
+
+@pytest.fixture
+def pgbouncer(postgres_server: DatabaseServer) -> Iterator[PgBouncer]:
+    """A pooler by transaction in front of the server of the run."""
+    with PgBouncer(postgres_server) as pgbouncer:
+        yield pgbouncer
