@@ -113,6 +113,8 @@ class PostgresStore(SqlStoreBase[PostgresSession]):
         """Return what is applied, None if nothing ever was; see `Migratable`."""
         from mooring_postgres._versions import read_versions
 
+        if Capability.CONCURRENT_SNAPSHOTS not in self.capabilities:
+            self.refuse_nested()  # there is one connection, and the scope has it
         lease = self._writers.acquire(timeout)
         try:
             return read_versions(lease.connection, table)
