@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import is_hypothesis_test, settings
-from mooring import core
+from mooring import core, migrate
 
 if TYPE_CHECKING:
     from mooring_sqlite import SqliteStore
@@ -190,18 +190,39 @@ def open_sqlite(tmp_path: Path) -> Iterator[Callable[..., "SqliteStore"]]:
 
         def run(path: str | Path = "app.db", **options: object) -> SqliteStore:
             where = path if path == ":memory:" else str(tmp_path / path)
-            migrate = options.pop("migrate", None)
+            mode = options.pop("migrate", None)
             sources = options.pop("migrations", ())
             store = core.open(
                 {"driver": "sqlite", "path": where, **options},
                 migrations=sources,  # type: ignore[arg-type]  # as the test gave it
-                migrate=migrate,  # type: ignore[arg-type]  # as the test gave it
+                migrate=mode,  # type: ignore[arg-type]  # as the test gave it
             )
             assert isinstance(store, SqliteStore)
             stack.callback(store.close)
             return store
 
         yield run
+
+
+@pytest.fixture
+def migration_file(tmp_path: Path) -> Callable[..., "migrate.Source"]:
+    """Write a migration, ``migration_file(name, *up, down="", head="")``.
+
+    It returns the source of all that the test has written. Each statement stands on
+    lines of its own, the first on the second line, or on the third below a *head*.
+    """
+
+    def write(
+        name: str, *up: str, down: str = "", head: str = "", table: str | None = None
+    ) -> migrate.Source:
+        folder = tmp_path / "files"
+        folder.mkdir(exist_ok=True)
+        lines = [*([head] if head else []), "-- +goose Up", *up, "-- +goose Down", down]
+        (folder / name).write_text("\n".join([*lines, ""]))
+        options = {"table": table} if table else {}
+        return migrate.Source(str(folder), **options)
+
+    return write
 
 
 @pytest.fixture

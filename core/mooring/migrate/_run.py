@@ -3,10 +3,15 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from time import perf_counter
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from mooring.core import File, MigrationSession, MigrationUnit
-from mooring.core.errors import MigrationFailedError, MooringError, StoreError
+from mooring.core.errors import (
+    MigrationFailedError,
+    MooringError,
+    OutcomeUnknownError,
+    StoreError,
+)
 from mooring.migrate._files import content
 from mooring.migrate._migration import Migration, Statement, digest
 from mooring.migrate._parse import parse
@@ -15,6 +20,10 @@ if TYPE_CHECKING:
     from mooring.migrate._migrator import Progress
 
 Direction = Literal["up", "down"]
+
+_UNKNOWN: Final = (
+    "all or nothing of this unit was kept: look at the status, and run again"
+)
 
 
 class Step(NamedTuple):
@@ -121,6 +130,8 @@ class Run:
                     self._apply(unit, file, direction, kept)
         except StoreError as cause:
             del self._done[done:]
+            if isinstance(cause, OutcomeUnknownError):
+                kept = _UNKNOWN
             last = _last_statement(files[-1], direction)
             raise _failed(files[-1], last, cause, kept) from cause
 

@@ -105,6 +105,12 @@ class PostgresSession:
         """Whether the server has a transaction open."""
         return self.connection.pgconn.transaction_status in _OPEN
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether the server waits for the data of a COPY: fit for nothing else."""
+        status = self.connection.pgconn.transaction_status
+        return bool(status == TransactionStatus.ACTIVE)
+
     def run(self, statement: Statement, text: str, values: Values) -> Result:
         """Execute one statement and fetch all of its rows; see `core.Session`."""
         cursor = self._cursor

@@ -115,6 +115,8 @@ class PostgresStore(SqlStoreBase[PostgresSession]):
         """Return what is applied, None if nothing ever was; see `Migratable`."""
         from mooring_postgres._versions import read_versions
 
+        if Capability.CONCURRENT_SNAPSHOTS not in self.capabilities:
+            self.refuse_nested()  # there is one connection, and the scope has it
         started = monotonic()
         lease = self._writers.acquire(timeout)
         limit = lease.connection.connection.limit

@@ -158,6 +158,8 @@ class SqliteStore(SqlStoreBase[SqliteSession]):
 
         # Right after opening, the connection that is there already serves.
         pool = self._writers if self._writers.stats.idle else self._readers
+        if Capability.CONCURRENT_SNAPSHOTS not in self.capabilities:
+            self.refuse_nested()  # there is one connection, and the scope has it
         lease = pool.acquire(timeout)
         try:
             return read_versions(lease.connection, table)

@@ -1,11 +1,13 @@
 """Stores, servers and faults on the way to them, for the tests of this folder."""
 
 import os
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from time import monotonic, sleep
 from typing import Any
 
+import psycopg
 import pytest
 from mooring import core
 from mooring_postgres import PostgresStore
@@ -28,6 +30,61 @@ def proxy(postgres_server: DatabaseServer) -> Iterator[Proxy]:
 
 
 @pytest.fixture
+def open_postgres(
+    postgres_config: dict[str, object],
+) -> Iterator[Callable[..., PostgresStore]]:
+    """Open stores on the schema of the test, ``open_postgres(**options)``.
+
+    Their sessions have the name of the schema; they are closed with the test.
+    """
+    with ExitStack() as stack:
+
+        def run(**options: Any) -> PostgresStore:
+            migrate = options.pop("migrate", None)
+            sources = options.pop("migrations", ())
+            name = {"application_name": postgres_config["schema"]}
+            config = {**postgres_config, **name, **options}
+            store = core.open(config, migrations=sources, migrate=migrate)
+            assert isinstance(store, PostgresStore)
+            stack.callback(store.close)
+            return store
+
+        yield run
+
+
+@pytest.fixture
+def plain(
+    postgres_server: DatabaseServer, postgres_config: dict[str, Any]
+) -> Iterator[psycopg.Connection[Any]]:
+    """A connection without us, in autocommit, to the schema of the test."""
+    options = f"-c search_path={postgres_config['schema']}"
+    with postgres_server.connect(postgres_config["dbname"], options=options) as found:
+        yield found
+
+
+@pytest.fixture
+def make_role(
+    plain: psycopg.Connection[Any],
+) -> Iterator[Callable[..., dict[str, str]]]:
+    """Make roles that log in, ``make_role(attributes)``; return who they are.
+
+    They are dropped with the test; what they own goes to the server's own role.
+    """
+    made: list[str] = []
+
+    def make(attributes: str = "") -> dict[str, str]:
+        name = f"mooring_test_{secrets.token_hex(6)}"
+        plain.execute(f"CREATE ROLE {name} {attributes} LOGIN PASSWORD 'password'")
+        made.append(name)
+        return {"user": name, "password": "password"}
+
+    yield make
+    for name in made:
+        plain.execute(f"REASSIGN OWNED BY {name} TO current_user")
+        plain.execute(f"DROP OWNED BY {name}; DROP ROLE {name}")
+
+
+@pytest.fixture
 def pgbouncer(postgres_server: DatabaseServer) -> Iterator[PgBouncer]:
     """A pooler by transaction in front of the server of the run."""
     with PgBouncer(postgres_server) as pgbouncer:
@@ -39,27 +96,6 @@ def own_server() -> Iterator[PostgresServer]:
     """A server that tests may stop; each leaves it running."""
     with PostgresServer() as server:
         yield server
-
-
-@pytest.fixture
-def open_postgres(
-    postgres_config: dict[str, Any],
-) -> Iterator[Callable[..., PostgresStore]]:
-    """Open stores in the test's schema, ``open_postgres(**options)``.
-
-    Their sessions have the name of the schema; they are closed with the test.
-    """
-    with ExitStack() as stack:
-
-        def run(**options: Any) -> PostgresStore:
-            migrate = options.pop("migrate", None)
-            name = {"application_name": postgres_config["schema"]}
-            store = core.open({**postgres_config, **name, **options}, migrate=migrate)
-            assert isinstance(store, PostgresStore)
-            stack.callback(store.close)
-            return store
-
-        yield run
 
 
 @pytest.fixture
