@@ -49,7 +49,14 @@ class Session(Protocol):
         ...
 
     def begin(self, *, isolation: str | None, read_only: bool) -> None:
-        """Begin a transaction; *isolation* is None or "serializable"."""
+        """Begin a transaction.
+
+        Args:
+            isolation: None for the engine's default, or ``"serializable"``, which is
+                asked for only where the store has that capability.
+            read_only: It is a snapshot: what it reads is one state, from its first
+                statement on, and a write raises `ReadOnlyError`.
+        """
         ...
 
     def commit(self) -> None:
@@ -65,6 +72,17 @@ class Session(Protocol):
         """Roll back; nothing happens where no transaction is open."""
         ...
 
+    def reset(self) -> bool:
+        """Undo whatever is left over; return whether the connection is fit for use."""
+        ...
+
+
+class SavepointSession(Session, Protocol):
+    """A connection of an engine with savepoints.
+
+    Asked for only by stores that have the capability ``savepoints``.
+    """
+
     def savepoint(self, name: str) -> None:
         """Set a savepoint."""
         ...
@@ -75,8 +93,4 @@ class Session(Protocol):
 
     def rollback_to(self, name: str) -> None:
         """Undo what came after a savepoint, and release it."""
-        ...
-
-    def reset(self) -> bool:
-        """Undo whatever is left over; return whether the connection is fit for use."""
         ...
