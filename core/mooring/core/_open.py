@@ -10,7 +10,7 @@ from mooring.core._configure import Config, configure
 from mooring.core._dispatch import ask, broken_hook, kind_of
 from mooring.core._folder import Folder
 from mooring.core._registry import Registry, default_registry
-from mooring.core.errors import ArgumentError, MigrationError
+from mooring.core.errors import ArgumentError, DriverProtocolError, MigrationError
 
 if TYPE_CHECKING:
     from mooring.core._store import SqlStore, Store
@@ -90,11 +90,21 @@ def opened_with(store: "Store") -> Opened:
 
 def _open_store(registry: Registry, name: str, config: StoreConfig) -> Any:
     store = ask(registry, "open_store", config, config=config)
-    if _is_store(store, name):
-        return store
-    with suppress(Exception):
-        store.close()
-    raise broken_hook(name, "open_store", store, f"a Store of {name!r}")
+    if not _is_store(store, name):
+        with suppress(Exception):
+            store.close()
+        raise broken_hook(name, "open_store", store, f"a Store of {name!r}")
+    undeclared = store.capabilities - registry.info(name).capabilities
+    if undeclared:
+        with suppress(Exception):
+            store.close()
+        raise DriverProtocolError(
+            f"driver {name!r}: its store claims {', '.join(sorted(undeclared))}, which"
+            " its DriverInfo does not declare",
+            driver=name,
+            hint="report this to the authors of the driver",
+        )
+    return store
 
 
 def _is_store(store: Any, name: str) -> bool:
@@ -103,8 +113,11 @@ def _is_store(store: Any, name: str) -> bool:
         hash(store)
     except TypeError:
         return False
-    close = getattr(store, "close", None)
-    return callable(close) and getattr(store, "driver", None) == name
+    return (
+        callable(getattr(store, "close", None))
+        and getattr(store, "driver", None) == name
+        and isinstance(getattr(store, "capabilities", None), frozenset)
+    )
 
 
 def _sources(
