@@ -38,6 +38,7 @@ Rows = list[tuple[Any, ...]]
 Cursor = Any
 
 _IDLE: Final = TransactionStatus.IDLE
+_ENDED: Final = (TransactionStatus.IDLE, TransactionStatus.UNKNOWN)
 _OPEN: Final = (TransactionStatus.INTRANS, TransactionStatus.INERROR)
 _TUPLES: Final = ExecStatus.TUPLES_OK
 # Queries that a cursor on the server can be declared for.
@@ -65,7 +66,6 @@ class PostgresSession:
         "_poll",
         "_read",
         "_read_only",
-        "_stale",
         "_streams",
         "_turn",
         "_unreplicated",
@@ -92,7 +92,6 @@ class PostgresSession:
         self._in_block = False  # begun by us, whatever became of the connection since
         self._read_only = False
         self._is_open = True
-        self._stale = False
         self._unreplicated = False
         self._streams = count(1)
         self._turn = 0  # counts transactions
@@ -205,7 +204,8 @@ class PostgresSession:
         self._turn += 1
         self._in_block = False
         status = self.connection.pgconn.transaction_status
-        if status not in _OPEN:
+        # One that is active is still used by another thread, which it waits for.
+        if status in _ENDED:
             return
         # A snapshot has nothing to undo, and a ROLLBACK would make psycopg forget
         # every prepared statement.
@@ -230,7 +230,7 @@ class PostgresSession:
     def reset(self) -> bool:
         """Undo whatever is left over; return whether the connection is fit for use."""
         self.rollback()
-        return not self._stale and self.connection.pgconn.transaction_status == _IDLE
+        return self.connection.pgconn.transaction_status == _IDLE
 
     def is_quiet(self) -> bool:
         """Return False if the server sent something since: mostly, that it is gone."""
@@ -307,9 +307,11 @@ class PostgresSession:
             yield columns, rows[start : start + size]
 
     def _forget_plans(self) -> bool:
-        """Drop prepared statements; False inside a transaction, which has failed."""
+        """Drop prepared statements; False inside a transaction, which has failed.
+
+        The ROLLBACK that it needs makes psycopg drop them by itself.
+        """
         if self.in_transaction:
-            self._stale = True
             return False
         self.control("DEALLOCATE ALL")
         return True
