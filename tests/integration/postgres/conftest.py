@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
-import psycopg
 import pytest
 from mooring import core
 from mooring_postgres import PostgresStore
 from mooring_postgres.testing import DatabaseServer, PgBouncer, Proxy
+
+Plain = Any  # a psycopg.Connection, whose types take literal strings only
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def open_postgres(
 @pytest.fixture
 def plain(
     postgres_server: DatabaseServer, postgres_config: dict[str, Any]
-) -> Iterator[psycopg.Connection[Any]]:
+) -> Iterator[Plain]:
     """A connection without us, in autocommit, to the schema of the test."""
     options = f"-c search_path={postgres_config['schema']}"
     with postgres_server.connect(postgres_config["dbname"], options=options) as found:
@@ -53,7 +54,7 @@ def plain(
 
 @pytest.fixture
 def make_role(
-    plain: psycopg.Connection[Any],
+    plain: Plain,
 ) -> Iterator[Callable[..., dict[str, str]]]:
     """Make roles that log in, ``make_role(attributes)``; return who they are.
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import psycopg
 import pytest
 from mooring import core, migrate
 from mooring_postgres import PostgresStore
@@ -11,7 +10,7 @@ from mooring_postgres import PostgresStore
 OpenPostgres = Callable[..., PostgresStore]
 MakeRole = Callable[..., dict[str, str]]
 MigrationFile = Callable[..., migrate.Source]
-Plain = psycopg.Connection[Any]
+Plain = Any  # a psycopg.Connection, whose types take literal strings only
 
 NO_TRANSACTION = "-- +goose NO TRANSACTION"
 HEADS = pytest.mark.parametrize("head", ["", NO_TRANSACTION])
