@@ -288,7 +288,8 @@ class PostgresSession:
     ) -> Generator[tuple[Any, Rows], None, None]:
         """Yield the rows of what is no query, and so is done as a whole."""
         result = self.run(statement, text, values)
-        columns = [(name,) for name in result.keys()]
+        names = result.keys()
+        columns = [(name,) for name in names]
         rows = [tuple(row) for row in result]
         for start in range(0, len(rows), size):
             yield columns, rows[start : start + size]
