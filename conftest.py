@@ -103,7 +103,8 @@ def page_database(postgres_server: DatabaseServer) -> Iterator[None]:
         for variable in variables.values():
             patch.delenv(variable, raising=False)
         for keyword, value in postgres_server.params(name).items():
-            patch.setenv(variables[keyword], str(value))
+            if keyword in variables:
+                patch.setenv(variables[keyword], str(value))
         yield
     postgres_server.drop_database(name)
 
