@@ -170,18 +170,18 @@ class PostgresSession:
         self._turn += 1
         self._in_block, self._read_only = True, read_only
         if read_only:
-            self.control("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            self._control_transaction("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         elif isolation == "serializable":
-            self.control("BEGIN ISOLATION LEVEL SERIALIZABLE")
+            self._control_transaction("BEGIN ISOLATION LEVEL SERIALIZABLE")
         else:
-            self.control("BEGIN ISOLATION LEVEL READ COMMITTED")
+            self._control_transaction("BEGIN ISOLATION LEVEL READ COMMITTED")
 
     def commit(self) -> None:
         """Commit, and check that the server did; see `core.Session`."""
         self._turn += 1
         self._in_block = False
         try:
-            self._controls.execute("COMMIT", prepare=False)
+            done = self.connection.command("COMMIT")
         except psycopg.Error as cause:
             if self._is_lost(cause):
                 raise unknown(
@@ -190,7 +190,8 @@ class PostgresSession:
             raise self._error(cause) from cause
         if self._unreplicated:
             self._refuse_unreplicated()
-        if self._controls.statusmessage != "COMMIT":
+        if done != "COMMIT":
+            self._stale = True  # psycopg does not know that it has to forget its plans
             raise TransactionAbortedError(
                 "the server rolled the transaction back instead of committing it",
                 hint="look for an error that a function or a trigger swallowed",
@@ -211,17 +212,20 @@ class PostgresSession:
         # every prepared statement.
         harmless = self._read_only and status == TransactionStatus.INTRANS
         try:
-            self._controls.execute("COMMIT" if harmless else "ROLLBACK", prepare=False)
+            if harmless:
+                self.connection.command("COMMIT")
+            else:
+                self._controls.execute("ROLLBACK", prepare=False)
         except psycopg.Error:
             self.close()
 
     def savepoint(self, name: str) -> None:
         """Set a savepoint."""
-        self.control(f"SAVEPOINT {name}")
+        self._control_transaction(f"SAVEPOINT {name}")
 
     def release(self, name: str) -> None:
         """Release a savepoint, keeping its work."""
-        self.control(f"RELEASE {name}")
+        self._control_transaction(f"RELEASE {name}")
 
     def rollback_to(self, name: str) -> None:
         """Undo what came after a savepoint, and release it."""
@@ -269,6 +273,12 @@ class PostgresSession:
         self._is_open = False
         with suppress(psycopg.Error):
             self.connection.close()
+
+    def _control_transaction(self, sql: str) -> None:
+        try:
+            self.connection.command(sql)
+        except psycopg.Error as cause:
+            raise self._error(cause) from cause
 
     def _use_cursor(self) -> None:
         """Use one cursor for all statements: each is fetched before the next begins."""
