@@ -11,7 +11,6 @@ from mooring.core._config import StoreConfig
 from mooring.core._driver import Capability
 from mooring.core._pool import Pool
 from mooring.core._result import Result
-from mooring.core._session import Session, Values
 from mooring.core._statement import Statement
 from mooring.core.errors import (
     ArgumentError,
@@ -24,6 +23,7 @@ from mooring.core.errors import (
 
 if TYPE_CHECKING:
     from mooring.core._converter import RowConverter
+    from mooring.core._session import Session, Values
 
 # How often work is begun that meets conflicts with other transactions: for some two
 # seconds, with the pauses between.
@@ -35,7 +35,7 @@ _INSTEAD: Final = {
     " SerializationError; it may not see what others write meanwhile",
 }
 
-S = TypeVar("S", bound=Session)
+S = TypeVar("S", bound="Session")
 T = TypeVar("T")
 
 
@@ -92,7 +92,7 @@ class SqlStoreBase(Generic[S]):
             _pause(attempt)
             attempt += 1
 
-    def _execute(self, statement: Statement, text: str, values: Values) -> Result:
+    def _execute(self, statement: Statement, text: str, values: "Values") -> Result:
         if not statement.writes:
             pool = self._readers
             lease = pool.acquire()

@@ -3,7 +3,7 @@
 import weakref
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from mooring.core._config import StoreConfig
 from mooring.core._configure import Config, configure
@@ -19,11 +19,14 @@ if TYPE_CHECKING:
 Migrate = Literal["apply", "verify", "skip"]
 
 
-class Opened(NamedTuple):
+class Opened:
     """What a store was opened with."""
 
-    registry: Registry
-    sources: "list[Source]"
+    __slots__ = ("registry", "sources")
+
+    def __init__(self, registry: Registry, sources: "list[Source]") -> None:
+        self.registry = registry
+        self.sources = sources
 
 
 _opened: "weakref.WeakKeyDictionary[Store, Opened]" = weakref.WeakKeyDictionary()

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, Self, TypeVar
 from mooring.core._driver import Capability
 from mooring.core._pool import forked
 from mooring.core._result import Columns, Result, Row
-from mooring.core._session import Batches, SavepointSession, Session
 from mooring.core._statement import Statement
 from mooring.core.errors import (
     ArgumentError,
@@ -25,8 +24,9 @@ from mooring.core.errors import (
 if TYPE_CHECKING:
     from mooring.core._lease import Lease
     from mooring.core._pool import Pool
+    from mooring.core._session import Batches, SavepointSession, Session
 
-S = TypeVar("S", bound=Session)
+S = TypeVar("S", bound="Session")
 Translate = Callable[[str], Statement]
 State = Literal["new", "open", "failed", "closed", "orphaned"]
 
@@ -238,7 +238,7 @@ class Transaction(Scope[S]):
             raise
 
     @property
-    def _savepoints(self) -> SavepointSession:
+    def _savepoints(self) -> "SavepointSession":
         # A store with the capability has such sessions.
         return cast("SavepointSession", self._session)
 
@@ -344,7 +344,7 @@ class Snapshot(Scope[S]):
         self._streams.append(batches)
         return self._rows(batches)
 
-    def _rows(self, batches: Batches) -> Iterator[Row]:
+    def _rows(self, batches: "Batches") -> Iterator[Row]:
         try:
             while True:
                 if self._state != "open":
