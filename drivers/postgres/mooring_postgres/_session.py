@@ -191,7 +191,7 @@ class PostgresSession:
         if self._unreplicated:
             self._refuse_unreplicated()
         if done != "COMMIT":
-            self._stale = True  # psycopg does not know that it has to forget its plans
+            self.close()  # psycopg does not know that it has to forget its plans
             raise TransactionAbortedError(
                 "the server rolled the transaction back instead of committing it",
                 hint="look for an error that a function or a trigger swallowed",
