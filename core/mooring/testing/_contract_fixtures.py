@@ -7,12 +7,13 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
+from pathlib import Path
 from random import Random, SystemRandom
 from typing import Any, ClassVar
 
 import pytest
 
-from mooring import core
+from mooring import core, migrate
 from mooring.core import Capability
 from mooring.testing._capabilities import depends_on_capabilities, why_not
 
@@ -53,6 +54,14 @@ class ContractFixtures:
 
         return rows
 
+    @pytest.fixture
+    def relations(self) -> str:
+        """A query of the names of tables: columns ``kind`` ("table") and ``name``."""
+        return (
+            "SELECT 'table' AS kind, table_name AS name FROM information_schema.tables"
+            " WHERE table_schema = current_schema()"
+        )
+
     # -- what the tests ask for -----------------------------------------------------
 
     @pytest.fixture(autouse=True)
@@ -71,11 +80,17 @@ class ContractFixtures:
 
     @pytest.fixture
     def open_store(self, config: dict[str, object]) -> Iterator[OpenStore]:
-        """Open stores of `config`, some options changed; they are closed afterwards."""
+        """Open stores of `config`, some options changed; they are closed afterwards.
+
+        ``migrate`` and ``migrations`` go to `core.open`.
+        """
         opened: list[core.SqlStore] = []
 
-        def open_store(**options: object) -> core.SqlStore:
-            opened.append(core.open({**config, **options}))
+        def open_store(**options: Any) -> core.SqlStore:
+            migrate = options.pop("migrate", None)
+            sources = options.pop("migrations", ())
+            merged = {**config, **options}
+            opened.append(core.open(merged, migrations=sources, migrate=migrate))
             return opened[-1]
 
         yield open_store
@@ -93,6 +108,42 @@ class ContractFixtures:
     def store(self, open_store: OpenStore) -> core.SqlStore:
         """A store that is open."""
         return open_store()
+
+    @pytest.fixture
+    def names(self, relations: str) -> Callable[[core.SqlStore, str], list[str]]:
+        """Return what a store has of a kind, such as "table", sorted by name."""
+
+        def names(store: core.SqlStore, kind: str) -> list[str]:
+            rows = store.execute(relations)
+            return sorted(str(row["name"]) for row in rows if row["kind"] == kind)
+
+        return names
+
+    @pytest.fixture
+    def migration_file(self, tmp_path: Path) -> Callable[..., migrate.Source]:
+        """Write a migration, ``migration_file(name, *up, down="", head="")``.
+
+        It returns the source of all that the test has written. Each statement stands
+        on lines of its own, the first on the second line, or on the third below a
+        *head*.
+        """
+
+        def write(
+            name: str,
+            *up: str,
+            down: str = "",
+            head: str = "",
+            table: str | None = None,
+        ) -> migrate.Source:
+            folder = tmp_path / "files"
+            folder.mkdir(exist_ok=True)
+            first = [head] if head else []
+            lines = [*first, "-- +goose Up", *up, "-- +goose Down", down]
+            (folder / name).write_text("\n".join([*lines, ""]))
+            options = {"table": table} if table else {}
+            return migrate.Source(str(folder), **options)
+
+        return write
 
     @pytest.fixture
     def samples(self, store: core.SqlStore) -> core.SqlStore:

@@ -15,18 +15,24 @@ from mooring.testing.contract._failed_scope import FailedScopeContract
 from mooring.testing.contract._health import HealthContract
 from mooring.testing.contract._isolation import IsolationContract
 from mooring.testing.contract._lifecycle import LifecycleContract
+from mooring.testing.contract._migration_failures import MigrationFailuresContract
+from mooring.testing.contract._migrator import MigratorContract
 from mooring.testing.contract._nesting import NestingContract
 from mooring.testing.contract._parameters import ParametersContract
 from mooring.testing.contract._results import ResultsContract
 from mooring.testing.contract._rows_into_classes import RowsIntoClassesContract
 from mooring.testing.contract._run import RunContract
 from mooring.testing.contract._savepoints import SavepointsContract
+from mooring.testing.contract._shipped_schema import ShippedSchemaContract
 from mooring.testing.contract._snapshots import SnapshotsContract
 from mooring.testing.contract._values import ValuesContract
 
 GROUPS: tuple[type, ...] = (
     LifecycleContract,
     HealthContract,
+    ShippedSchemaContract,
+    MigratorContract,
+    MigrationFailuresContract,
     ErrorsContract,
     ParametersContract,
     ValuesContract,

@@ -101,10 +101,7 @@ class SnapshotsContract:
         "write",
         [
             "INSERT INTO users (id, email, role) VALUES ('u2', 'b', 'user')",
-            (
-                "INSERT INTO users (id, email, role) VALUES ('u2', 'b', 'user')"
-                " RETURNING id"
-            ),
+            "INSERT INTO users (id, email, role) VALUES ('u2', 'b', 'user') RETURNING id",
             (
                 "WITH t AS (SELECT 'u2' AS id) INSERT INTO users (id, email, role)"
                 " SELECT id, id, 'user' FROM t"
@@ -197,6 +194,19 @@ class SnapshotsContract:
             found = [row["id"] for row in snapshot.stream(EVERY, size=size)]
 
         assert found == names
+
+    def test_a_stream_of_what_no_cursor_reads_has_the_rows_of_execute(
+        self,
+        store: core.SqlStore,
+    ) -> None:
+        plan = "EXPLAIN SELECT * FROM users JOIN api_keys ON users.id = user_id"
+
+        with store.read() as snapshot:
+            found = list(snapshot.stream(plan, size=1))
+            wanted = snapshot.execute(plan).all()
+
+        assert len(wanted) > 1
+        assert found == wanted
 
     def test_a_stream_takes_parameters_and_may_be_empty(
         self, store: core.SqlStore
