@@ -54,8 +54,7 @@ _KNOWN: Final = (
         "add a line for it to pg_hba.conf; one for hostssl needs sslmode: require",
     ),
     (
-        r"invalid response to SSL|server closed the connection unexpectedly"
-        r"|Connection reset",
+        r"invalid response to SSL|closed the connection unexpectedly|reset by peer",
         "the connection broke while it was made",
         "is it a PostgreSQL server? If it stops or starts now, try again",
     ),
@@ -114,12 +113,12 @@ def open_error(
             hint="is it the right host, and does the network let it through? Otherwise"
             " raise connect_timeout",
         )
-    text = _masked(str(cause), params)
-    told = _told(text)
+    text = str(cause)
+    told = _masked(_told(text), params)
     for pattern, meaning, hint in _KNOWN:
         found = re.search(pattern, text)
         if found:
-            means = meaning.format(**found.groupdict())
+            means = _masked(meaning.format(**found.groupdict()), params)
             return OpenError(
                 f"{target}: {means}: {told}",
                 hint=tls_hint({k: str(v) for k, v in params.items()})
