@@ -7,13 +7,18 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet --constraint constraints.txt
 PROJECTS := core/pyproject.toml $(wildcard drivers/*/pyproject.toml)
 
-# Which driver the demo runs on: sqlite or postgres.
+# Which driver the demo runs on, and how.
 DRIVER := sqlite
+DEMO_sqlite := $(BIN)/mooring demo
+DEMO_postgres := $(BIN)/python -m mooring_postgres.testing $(BIN)/mooring demo {target}
+ifndef DEMO_$(DRIVER)
+$(error DRIVER=$(DRIVER): the demo runs on sqlite or postgres)
+endif
 
 .PHONY: demo test check lint types docs bench soak clean
 
 demo: $(VENV)/.$(DRIVER)  ## open a new store and run a small workload on it
-	@$(BIN)/mooring demo
+	@$(DEMO_$(DRIVER))
 
 test: $(VENV)/.tools  ## all tests; linters and checkers, since tests run them too
 	$(BIN)/python -m pytest

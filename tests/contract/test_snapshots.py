@@ -191,6 +191,19 @@ def test_a_stream_yields_every_row_in_order(store: core.SqlStore, size: int) -> 
     assert found == names
 
 
+def test_a_stream_of_what_no_cursor_reads_has_the_rows_of_execute(
+    store: core.SqlStore,
+) -> None:
+    plan = "EXPLAIN SELECT * FROM users JOIN api_keys ON users.id = user_id"
+
+    with store.read() as snapshot:
+        found = list(snapshot.stream(plan, size=1))
+        wanted = snapshot.execute(plan).all()
+
+    assert len(wanted) > 1
+    assert found == wanted
+
+
 def test_a_stream_takes_parameters_and_may_be_empty(store: core.SqlStore) -> None:
     fill(store, 5)
 

@@ -14,8 +14,11 @@ ROOT = Path(__file__).parents[2]
 MEMBERS = {
     "mooring": ROOT / "core",
     "mooring_sqlite": ROOT / "drivers" / "sqlite",
+    "mooring_postgres": ROOT / "drivers" / "postgres",
     "mooring_memo": ROOT / "examples" / "memo",
 }
+# Those that need no server.
+_LOCAL = ("mooring", "mooring_sqlite", "mooring_memo")
 BROKEN = {
     "pyproject.toml": """\
         [build-system]
@@ -135,14 +138,20 @@ def with_sqlite(install: Install, wheels: Mapping[str, Path]) -> Path:
 
 
 @pytest.fixture(scope="session")
+def with_postgres(install: Install, wheels: Mapping[str, Path]) -> Path:
+    """Core and the PostgreSQL driver, with the client library that brings its own."""
+    return install(wheels["mooring"], f"{wheels['mooring_postgres']}[binary]")
+
+
+@pytest.fixture(scope="session")
 def with_memo(install: Install, wheels: Mapping[str, Path]) -> Path:
     """Core, the sqlite driver and a third party's."""
-    return install(*wheels.values())
+    return install(*map(wheels.__getitem__, _LOCAL))
 
 
 @pytest.fixture(scope="session")
 def with_broken(
     install: Install, wheels: Mapping[str, Path], broken_wheel: Path
 ) -> Path:
-    """All of them, and a distribution whose drivers cannot be imported."""
-    return install(*wheels.values(), broken_wheel)
+    """These, and a distribution whose drivers cannot be imported."""
+    return install(*map(wheels.__getitem__, _LOCAL), broken_wheel)

@@ -1,5 +1,6 @@
 """What is built, and what it does where nothing but it is installed."""
 
+import json
 import re
 import tarfile
 import zipfile
@@ -23,26 +24,32 @@ MIGRATIONS = {
 FOLDERS = {
     "mooring": "core",
     "mooring_sqlite": "drivers/sqlite",
+    "mooring_postgres": "drivers/postgres",
     "mooring_memo": "examples/memo",
 }
 PACKAGES = sorted(FOLDERS)
 # Opens a store, writes, and reads it back after a second opening.
 ROUND_TRIP = """
-    import os, tempfile
-    import mooring_sqlite
     from mooring import core, migrate
 
-    with tempfile.TemporaryDirectory() as folder:
-        config = {"driver": "sqlite", "path": os.path.join(folder, "app.db")}
+    def round_trip(config):
         with core.open(config) as store:
             row = {"id": "u1", "email": "a@b.c", "role": "admin"}
             sql = "INSERT INTO users (id, email, role) VALUES (:id, :email, :role)"
             store.execute(sql, row)
         with core.open(config, migrate="verify") as store:
             assert store.execute("SELECT email FROM users").scalar() == "a@b.c"
-            assert core.health_check(store, deep=True).ok
-            files = migrate.Migrator(store).source.files()
-            print(len(files), os.path.dirname(mooring_sqlite.__file__))
+            assert core.health_check(store, deep=True, timeout=10).ok
+            return len(migrate.Migrator(store).source.files())
+    """
+SQLITE_ROUND_TRIP = f"""{ROUND_TRIP}
+    import os, tempfile
+    import mooring_sqlite
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "app.db")
+        count = round_trip({{"driver": "sqlite", "path": path}})
+    print(count, os.path.dirname(mooring_sqlite.__file__))
     """
 
 
@@ -98,9 +105,10 @@ def test_sdist_holds_what_is_needed_to_build_the_wheel_and_nothing_else(
     assert members(sdist) - {".gitignore"} == sources(root, package) | extra
 
 
-def test_sqlite_wheel_holds_its_migrations(wheels: Wheels) -> None:
-    found = {name for name in members(wheels["mooring_sqlite"]) if ".sql" in name}
-    assert found == {f"mooring_sqlite/migrations/{name}" for name in MIGRATIONS}
+@pytest.mark.parametrize("package", ["mooring_sqlite", "mooring_postgres"])
+def test_wheel_of_a_driver_holds_its_migrations(wheels: Wheels, package: str) -> None:
+    found = {name for name in members(wheels[package]) if ".sql" in name}
+    assert found == {f"{package}/migrations/{name}" for name in MIGRATIONS}
 
 
 def test_core_wheel_needs_pluggy_attrs_and_cattrs_and_nothing_else(
@@ -120,11 +128,28 @@ def test_driver_wheel_needs_mooring_and_attrs_and_nothing_else(
     assert sorted(requires) == ["attrs>=24.2", "mooring<0.2,>=0.1"]
 
 
+def test_postgres_wheel_needs_its_client_library_and_brings_it_by_an_extra(
+    wheels: Wheels,
+) -> None:
+    requires = headers(wheels["mooring_postgres"]).get_all("Requires-Dist") or []
+    needed = {line for line in requires if "extra ==" not in line}
+    extras = {line.rpartition("extra == ")[2] for line in requires} - needed
+    assert needed == {"attrs>=24.2", "mooring<0.2,>=0.1", "psycopg<4,>=3.3.9"}
+    assert extras == {"'binary'", "'testing'"}
+
+
 @pytest.mark.parametrize(
     ("package", "offered"),
     [
         ("mooring", "[console_scripts]\nmooring = mooring.cli:main"),
         ("mooring_sqlite", "[mooring.drivers]\nsqlite = mooring_sqlite"),
+        (
+            "mooring_postgres",
+            (
+                "[mooring.drivers]\npostgres = mooring_postgres\n"
+                "postgresql = mooring_postgres"
+            ),
+        ),
         ("mooring_memo", "[mooring.drivers]\nmemo = mooring_memo"),
     ],
 )
@@ -200,7 +225,21 @@ def test_core_passes_its_own_tests_without_any_driver(
 def test_sqlite_from_its_wheel_opens_migrates_and_reads_back(
     with_sqlite: Path, run: Run
 ) -> None:
-    count, folder = run(with_sqlite, ROUND_TRIP).split()
+    count, folder = run(with_sqlite, SQLITE_ROUND_TRIP).split()
+    assert (count, Path(folder).parent.name) == ("4", "site-packages")
+
+
+def test_postgres_from_its_wheel_opens_migrates_and_reads_back(
+    with_postgres: Path, run: Run, postgres_config: dict[str, object]
+) -> None:
+    code = f"""{ROUND_TRIP}
+    import json, os, sys
+    import mooring_postgres
+
+    count = round_trip(json.loads(sys.argv[1]))
+    print(count, os.path.dirname(mooring_postgres.__file__))
+    """
+    count, folder = run(with_postgres, code, json.dumps(postgres_config)).split()
     assert (count, Path(folder).parent.name) == ("4", "site-packages")
 
 
@@ -253,7 +292,7 @@ def test_third_partys_driver_refuses_a_wrong_configuration_without_its_secret(
 def test_sqlite_is_the_same_beside_a_third_partys_driver(
     with_memo: Path, run: Run
 ) -> None:
-    code = f"""{ROUND_TRIP}
+    code = f"""{SQLITE_ROUND_TRIP}
     import sys
     assert "mooring_memo" not in sys.modules
     """
@@ -262,7 +301,7 @@ def test_sqlite_is_the_same_beside_a_third_partys_driver(
 
 def test_broken_distribution_harms_no_other(with_broken: Path, run: Run) -> None:
     missing = "a_library_that_is_not_installed"
-    assert run(with_broken, ROUND_TRIP).startswith("4 ")
+    assert run(with_broken, SQLITE_ROUND_TRIP).startswith("4 ")
     code = """
         from mooring import core
 
@@ -292,7 +331,7 @@ def test_store_opens_from_wheels_that_are_still_zipped(
     code = f"""
     import sys
     sys.path[:0] = sys.argv[1:]
-    {ROUND_TRIP}
+    {SQLITE_ROUND_TRIP}
     assert core.__file__.startswith(sys.argv[1])
     assert [entry.name for entry in core.drivers()] == ["sqlite"]
     """
@@ -301,7 +340,9 @@ def test_store_opens_from_wheels_that_are_still_zipped(
     assert (count, Path(folder)) == ("4", wanted[1] / "mooring_sqlite")
 
 
-@pytest.mark.parametrize("project", ["core", "drivers/sqlite", "examples/memo"])
+@pytest.mark.parametrize(
+    "project", ["core", "drivers/sqlite", "drivers/postgres", "examples/memo"]
+)
 def test_examples_in_its_readme_run(
     with_memo: Path, run: Run, root: Path, project: str
 ) -> None:

@@ -3,8 +3,8 @@
 import os
 import shlex
 import shutil
-import stat
 import sys
+from collections.abc import Iterable, Mapping
 from threading import Barrier, Thread
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,23 +15,24 @@ from mooring.cli._migrate import short
 from mooring.cli._output import json_option, milliseconds, plural, say_json
 from mooring.cli._page import Page, matches, verdict
 from mooring.cli._settings import describe
-from mooring.cli._target import Seconds
+from mooring.cli._target import Seconds, Target, resolve, target_arguments
 
 if TYPE_CHECKING:
     from mooring.cli._workload import Figures
     from mooring.core import Health, SqlStore, StoreConfig
     from mooring.migrate import Step
 
-# What the demo sets; everything else is the driver's own default.
-_CONFIG: Final[dict[str, Any]] = {"driver": "sqlite", "max_idle_conns": 8}
-_LOOK_INSIDE: Final = "sqlite3 {path} 'SELECT prefix, hex(hash) FROM api_keys'"
+# Where it opens a store if no TARGET is given: it takes no server.
 _FOLDER: Final = "mooring-demo"
+_DEFAULT: Final = "sqlite:{path}"
+_LOOK: Final = "SELECT prefix, hash FROM api_keys"
+_LOOK_INTO_DEFAULT: Final = "sqlite3 {path} 'SELECT prefix, hex(hash) FROM api_keys'"
 _WRITERS: Final = 4
 _READERS: Final = 4
 
 
 @click.command()
-@click.option("--path", help=f"A file that does not exist; one in {_FOLDER}/.")
+@target_arguments
 @click.option(
     "--seconds",
     type=Seconds(),
@@ -40,18 +41,29 @@ _READERS: Final = 4
     help="How long writers and readers work side by side.",
 )
 @json_option
-def command(*, path: str | None, seconds: float, as_json: bool) -> int:
-    """Open a new store, run a small workload on it, and check every promise."""
+def command(
+    *, target: str | None, options: tuple[str, ...], seconds: float, as_json: bool
+) -> int:
+    """Run a small workload on the new store TARGET, and check every promise.
+
+    Without TARGET it is a new SQLite file in mooring-demo/. A store that somebody uses
+    is refused. The demo leaves its tables, for you to look at.
+    """
     from mooring import core
     from mooring.cli import _workload
 
-    page, path = Page(quiet=as_json), _new_path(path)
-    given = {**_CONFIG, "path": path}
-    config = core.configure(given)
-    page.line(f"mooring opens the store that a configuration names: {path}")
-    settings = _tell_settings(page, config, given)
+    path = None if target else _new_path()
+    where = target or _DEFAULT.format(path=path)
+    preset = _preset(options)
+    place = resolve(where, options, preset=preset)
+    config = place.config
+
+    page = Page(quiet=as_json)
+    page.line("mooring opens the store that a configuration names.")
+    settings = _tell_settings(page, config, _sources(place, preset, path))
     with core.open(config, migrate="skip") as store:
-        steps = _tell_opening(page, store, path)
+        _refuse_unfit(store)
+        steps = _tell_opening(page, store)
         key = _tell_rules(page, store)
         page.section(
             "Writers and readers at the same time",
@@ -62,15 +74,16 @@ def command(*, path: str | None, seconds: float, as_json: bool) -> int:
         figures = _workload.work_together(
             store, writers=_WRITERS, readers=_READERS, seconds=seconds
         )
-        rates = _tell_figures(page, figures)
-        _tell_second_process(page, given, figures, key)
+        durable = core.Capability.DURABLE in store.capabilities
+        rates = _tell_figures(page, figures, durable=durable)
+        _tell_second_process(page, where, options, figures, key)
         health = _tell_health(page, store)
-    driver = config.driver
+        name = _name_of(store)
     if as_json:
         say_json(
             ok=page.ok,
-            path=path,
-            driver=driver,
+            driver=config.driver,
+            target=name,
             settings=settings,
             migrations=[
                 {"name": s.name, "ms": milliseconds(s.duration)} for s in steps
@@ -80,16 +93,12 @@ def command(*, path: str | None, seconds: float, as_json: bool) -> int:
             checks=documents(page.checks),
         )
     else:
-        _tell_end(page, path, f"{driver}:{path}")
+        _tell_end(page, place.shown, path)
     return 0 if page.ok else 1
 
 
-def _new_path(path: str | None) -> str:
+def _new_path() -> str:
     """Return the path of a file that does not exist."""
-    if path is not None:
-        if os.path.lexists(path):
-            raise click.UsageError(f"--path {path}: exists; name a new file")
-        return path
     number, path = 1, os.path.join(_FOLDER, "demo.db")
     while os.path.lexists(path):
         number += 1
@@ -97,15 +106,75 @@ def _new_path(path: str | None) -> str:
     return path
 
 
+def _preset(options: Iterable[str]) -> dict[str, object]:
+    """Return what the demo sets: nothing, if the size of the pool is given."""
+    given = {option.partition("=")[0] for option in options}
+    if given & {"max_open_conns", "max_idle_conns"}:
+        return {}
+    return {"max_idle_conns": _WRITERS + _READERS}  # each keeps its connection
+
+
+def _sources(place: Target, preset: Iterable[str], path: str | None) -> dict[str, str]:
+    """Return who set the driver and each option, in words."""
+    found = {"driver": "TARGET", **place.sources}
+    if path is not None:  # it is ours
+        found = {k: v.replace("TARGET", "the demo") for k, v in found.items()}
+    return {**found, **dict.fromkeys(preset, "the demo")}
+
+
+def _refuse_unfit(store: "SqlStore") -> None:
+    """Refuse a store that cannot do what is shown, or that is somebody's.
+
+    Raises:
+        UnsupportedByDriver: It lacks a capability.
+        StoreError: It is not empty.
+    """
+    from mooring import core
+    from mooring.cli._witness import TABLES
+    from mooring.migrate import Migrator
+
+    name, has = _name_of(store), core.Capability
+    for needed in (has.SAVEPOINTS, has.CONCURRENT_SNAPSHOTS, has.MULTI_PROCESS):
+        if needed not in store.capabilities:
+            raise core.UnsupportedByDriver(
+                f"the demo needs {needed}, which this {store.driver} store has not",
+                driver=store.driver,
+                capability=needed,
+                hint="name a store that several connections and processes can use",
+            )
+    used = any(one.state != "pending" for one in Migrator(store).status())
+    if used or any(_has_table(store, table) for table in TABLES):
+        what = "migrations were applied to it" if used else "it has tables of that name"
+        raise core.StoreError(
+            f"{name} is not empty: {what}; the demo changes no store that is in use",
+            hint="name a new store, or an empty database",
+        )
+
+
+def _has_table(store: "SqlStore", table: str) -> bool:
+    from mooring import core
+
+    try:
+        store.execute(f"SELECT 1 AS one FROM {table} WHERE 1 = 0")
+    except core.StatementError:
+        return False
+    return True
+
+
+def _name_of(store: "SqlStore") -> str:
+    name: str = getattr(store, "target", "")
+    return name
+
+
 def _tell_settings(
-    page: Page, config: "StoreConfig", given: dict[str, Any]
+    page: Page, config: "StoreConfig", sources: Mapping[str, str]
 ) -> list[dict[str, Any]]:
     page.section(
         "Configuration",
         "Every setting is typed and checked before anything is opened, and it is known"
         " where each one came from.",
     )
-    settings = describe(config, given, "the demo")
+    settings = describe(config, sources)
     page.rows(
         (one["key"], f"{one['value']} {one['unit']}".rstrip(), one["source"])
         for one in settings
@@ -113,13 +182,12 @@ def _tell_settings(
     return settings
 
 
-def _tell_opening(page: Page, store: "SqlStore", path: str) -> "list[Step]":
+def _tell_opening(page: Page, store: "SqlStore") -> "list[Step]":
     from mooring.migrate import Migrator
 
     page.section(
         "A new store, migrated",
-        "The file is made for its owner alone; the schema comes from SQL files, applied"
-        " under a lock, in one transaction.",
+        "The schema comes from SQL files, applied under a lock, in one transaction.",
     )
     steps = Migrator(store).up()
     page.rows(
@@ -127,14 +195,10 @@ def _tell_opening(page: Page, store: "SqlStore", path: str) -> "list[Step]":
         for s in steps
     )
     page.line()
-    mode = stat.S_IMODE(os.stat(path).st_mode)
+    page.line(f"   {store!r}")
+    page.line()
     left = len(Migrator(store).up())
-    page.look(
-        [
-            verdict("file mode", ok=not mode & 0o077, detail=f"{mode:04o}"),
-            verdict("second run", ok=not left, detail=f"{left} left to apply"),
-        ]
-    )
+    page.look([verdict("second run", ok=not left, detail=f"{left} left to apply")])
     return steps
 
 
@@ -159,7 +223,8 @@ def _tell_rules(page: Page, store: "SqlStore") -> tuple[str, str, str]:
     return root, prefix, digest
 
 
-def _tell_figures(page: Page, figures: "Figures") -> dict[str, Any]:
+def _tell_figures(page: Page, figures: "Figures", *, durable: bool) -> dict[str, Any]:
+    commit = "durable commit" if durable else "commit"
     seconds = figures.seconds
     rates = {
         "seconds": round(seconds, 3),
@@ -174,7 +239,7 @@ def _tell_figures(page: Page, figures: "Figures") -> dict[str, Any]:
     page.rows(
         [
             ("written", plural(figures.rows_written, "row"), f"{written:,} a second",
-             f"in {plural(figures.commits, 'durable commit')}"),
+             f"in {plural(figures.commits, commit)}"),
             ("read", plural(figures.rows_read, "row"), f"{read:,} a second",
              f"in {plural(figures.snapshots, 'snapshot')}"),
         ]
@@ -186,7 +251,11 @@ def _tell_figures(page: Page, figures: "Figures") -> dict[str, Any]:
 
 
 def _tell_second_process(
-    page: Page, given: dict[str, Any], figures: "Figures", key: tuple[str, str, str]
+    page: Page,
+    target: str,
+    options: tuple[str, ...],
+    figures: "Figures",
+    key: tuple[str, str, str],
 ) -> None:
     from mooring.cli import _witness, _workload
 
@@ -197,7 +266,7 @@ def _tell_second_process(
     )
     root, prefix, digest = key
     try:
-        found = _witness.ask(given, root, prefix)
+        found = _witness.ask(target, options, root=root, prefix=prefix)
     except _witness.WitnessError as error:
         page.look([verdict("process", ok=False, detail=str(error))])
         return
@@ -218,10 +287,11 @@ def _tell_health(page: Page, store: "SqlStore") -> "Health":
 
     page.section(
         "Health",
-        "Settings that belong to a connection are made and read back on each one: the"
-        " writer and all readers, asked now.",
+        "Settings that belong to a connection are made and read back on each one. What"
+        " can go wrong with this driver's stores is looked at now.",
     )
-    _lend_readers(store, _READERS)
+    # One connection may be the only one that writes.
+    _lend_readers(store, min(_READERS, store.config.max_open_conns - 1))
     health = core.health_check(store, deep=True, timeout=30.0)
     page.look(health.checks)
     return health
@@ -243,13 +313,16 @@ def _lend_readers(store: "SqlStore", count: int) -> None:
         thread.join()
 
 
-def _tell_end(page: Page, path: str, target: str) -> None:
+def _tell_end(page: Page, target: str, path: str | None) -> None:
     page.total()
     page.line("Now look for yourself:")
     page.line()
-    page.line(f"   {_program()} health {shlex.quote(target)} --deep")
-    page.line(f"   {_program()} migrate status {shlex.quote(target)}")
-    page.line(f"   {_LOOK_INSIDE.format(path=shlex.quote(path))}")
+    page.line(f"   {_program()} health {target} --deep")
+    page.line(f"   {_program()} migrate status {target}")
+    if path is not None:
+        page.line(f"   {_LOOK_INTO_DEFAULT.format(path=shlex.quote(path))}")
+    else:
+        page.line(f"   {_LOOK}    in a client of the database")
 
 
 def _program() -> str:

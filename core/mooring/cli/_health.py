@@ -33,7 +33,7 @@ def command(
     """
     from mooring import core
 
-    config, _ = resolve(target, options, create=False)
+    config = resolve(target, options, create=False).config
     with core.open(config, migrate="skip") as store:
         name = getattr(store, "target", "")
         health = core.health_check(store, deep=deep, timeout=timeout)

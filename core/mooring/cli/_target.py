@@ -3,7 +3,7 @@
 import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from types import NoneType
+from types import MappingProxyType, NoneType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_args
 
 import click
@@ -22,10 +22,12 @@ class Target(NamedTuple):
     Attributes:
         config: Its configuration.
         shown: The arguments to name it again; never a secret.
+        sources: For each option that is set, which argument did: "TARGET" or "-o".
     """
 
     config: "StoreConfig"
     shown: str
+    sources: Mapping[str, str]
 
 
 def target_arguments(command: F) -> F:
@@ -42,7 +44,11 @@ def target_arguments(command: F) -> F:
 
 
 def resolve(
-    target: str | None, options: Sequence[str], *, create: bool = True
+    target: str | None,
+    options: Sequence[str],
+    *,
+    create: bool = True,
+    preset: Mapping[str, object] = MappingProxyType({}),
 ) -> Target:
     """Return the store that the arguments name; nothing is opened.
 
@@ -50,6 +56,7 @@ def resolve(
         target: A URL: the driver's name, a colon, and where the store is.
         options: Further options as KEY=VALUE.
         create: Whether the store may be made if there is none.
+        preset: What the command sets where the arguments set nothing.
 
     Raises:
         click.UsageError: There is no target, or an option is not KEY=VALUE.
@@ -68,7 +75,8 @@ def resolve(
     driver, found = core.parse_url(target)
     texts = _pairs(options)
     values, problems = _typed(texts, registry.info(driver).config_class, found)
-    found.update(values)
+    sources = {**dict.fromkeys(found, "TARGET"), **dict.fromkeys(values, "-o")}
+    found = {**preset, **found, **values}
     if not create:
         found["create"] = False
     try:
@@ -79,7 +87,7 @@ def resolve(
         raise core.ConfigError(problems, hint=error.hint) from None
     if problems:
         raise core.ConfigError(problems)
-    return Target(config, _shown(target, texts, config))
+    return Target(config, _shown(target, texts, config), sources)
 
 
 def _pairs(options: Iterable[str]) -> dict[str, str]:

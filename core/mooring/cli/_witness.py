@@ -1,16 +1,17 @@
 """The demo's second process: opens the same store and says what it finds.
 
-As a program it reads ``{"config": ..., "root": ..., "prefix": ...}`` from stdin, and
-writes what `survey` returns to stdout. `ask` is the side that starts it.
+As a program it reads the arguments of `ask` from stdin, and writes what `survey`
+returns to stdout.
 """
 
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 from mooring import core
+from mooring.cli._target import resolve
 
 TABLES = ("workflow_states", "task_states", "users", "api_keys")
 
@@ -29,13 +30,22 @@ class WitnessError(Exception):
     """The second process failed; the text is the last thing that it said."""
 
 
-def ask(config: Mapping[str, object], root: str, prefix: str) -> dict[str, Any]:
+def ask(
+    target: str, options: Sequence[str], *, root: str, prefix: str
+) -> dict[str, Any]:
     """Return what another process finds in the store; see `survey`.
+
+    Args:
+        target: The URL of the store.
+        options: Further options as KEY=VALUE.
+        root: Key of the task whose tree is counted by depth.
+        prefix: Prefix of the API key whose hash is read.
 
     Raises:
         WitnessError: It failed.
     """
-    asked = {"config": dict(config), "root": root, "prefix": prefix}
+    # Not as arguments, which other users can see: there may be a password in it.
+    asked = {"target": target, "options": options, "root": root, "prefix": prefix}
     child = subprocess.run(
         [sys.executable, "-m", "mooring.cli._witness"],
         input=json.dumps(asked),
@@ -78,7 +88,7 @@ def levels_of(connection: core.Connection, root: str) -> dict[int, int]:
 def main() -> None:
     """Look once, for the process that asks."""
     asked = json.load(sys.stdin)
-    config = {**asked["config"], "create": False}
+    config = resolve(asked["target"], asked["options"], create=False).config
     with core.open(config, migrate="verify") as store:
         json.dump(survey(store, asked["root"], asked["prefix"]), sys.stdout)
 

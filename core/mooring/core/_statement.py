@@ -117,6 +117,33 @@ class Statement:
             return self.text, ()
         return self._bind_any(params)
 
+    def offset_in_sql(
+        self, offset: int, text: str, width: Callable[[int], int]
+    ) -> int | None:
+        """Return where a place in the engine's text stands in *sql*.
+
+        None where a list was expanded, which *sql* does not have.
+
+        Args:
+            offset: A place in *text* as the engine saw it, >= 0.
+            text: What was executed, from `bind`.
+            width: How long the engine's own placeholder with that number, counted from
+                1, is there.
+        """
+        if text != self.text:
+            return None
+        doubled = self._dialect.placeholder == "%s"
+        ours = theirs = 0
+        for number, piece in enumerate(self._pieces, 1):
+            length = len(piece.replace("%%", "%") if doubled else piece)
+            if offset < theirs + length or number > len(self.names):
+                return ours + offset - theirs
+            ours, theirs = ours + length, theirs + length + width(number)
+            if offset < theirs:
+                return ours
+            ours += len(self.names[number - 1]) + 1
+        return None
+
     def _bind_any(
         self, params: Mapping[str, object] | None
     ) -> tuple[str, tuple[object, ...]]:

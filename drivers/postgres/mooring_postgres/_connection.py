@@ -4,24 +4,29 @@ Neither ``statement_timeout`` nor TCP keepalive ends the wait for a server that 
 frozen or for packets that vanish: the client must count for itself.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from contextvars import ContextVar
 from time import monotonic
 from typing import Any, Final, Self, TypeVar
 
 import psycopg
-from psycopg import capabilities, errors
+from psycopg import capabilities, errors, generators
 from psycopg.abc import PQGen, PQGenConn
+from psycopg.pq import ExecStatus
+from psycopg.pq.abc import PGconn, PGresult
 
 T = TypeVar("T")
 
+# Seconds for a wait where what came before it took all the time that there was.
+LEAST: Final = 0.1
 # How often a wait looks up, for signals and deadlines.
 _INTERVAL: Final = 0.1
 # Seconds for a statement to end after the server was asked to cancel it.
 _GRACE: Final = 1.0
 
-_connect_until: ContextVar[float] = ContextVar("mooring_postgres_connect_until")
+# When each attempt to connect has to end, in the order of the attempts.
+_ends: ContextVar[Iterator[float]] = ContextVar("mooring_postgres_ends")
 
 
 class DeadlineError(psycopg.OperationalError):
@@ -44,22 +49,46 @@ class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
     cancelled = False
 
     @classmethod
-    def open(cls, timeout: float, **options: Any) -> Self:
+    def open(cls, timeout: float, *, hosts: int = 1, **options: Any) -> Self:
         """Connect as ``psycopg.connect(**options)`` does, within *timeout* seconds.
 
         psycopg's own limit counts whole seconds, at least two, and each address anew;
         this one is exact to a tenth of a second, and for all of them. The time that the
         resolver takes for a name is not in it.
+
+        Args:
+            timeout: Seconds, > 0.
+            hosts: How many are named. One that does not answer takes its share of what
+                is left, so that the next can be tried.
+            options: What psycopg connects with.
         """
-        token = _connect_until.set(monotonic() + timeout)
+        token = _ends.set(_shared(timeout, hosts))
         try:
             return cls.connect(autocommit=True, **options)
         finally:
-            _connect_until.reset(token)
+            _ends.reset(token)
 
     @classmethod
     def _connect_gen(cls, conninfo: str = "") -> PQGenConn[Self]:
-        return _bounded(super()._connect_gen(conninfo), _connect_until.get())
+        return _bounded(super()._connect_gen(conninfo), next(_ends.get()))
+
+    def command(self, sql: str) -> str:
+        """Execute a statement that returns no rows, and return its tag.
+
+        In half the time that a cursor takes. A cursor alone looks if psycopg has to
+        forget what it prepared: so this is for none that rolls back, drops or alters.
+
+        Args:
+            sql: One statement.
+
+        Raises:
+            psycopg.Error: It failed.
+        """
+        with self.lock:
+            result = self.wait(_executed(self.pgconn, sql.encode()))
+        if result.status != ExecStatus.COMMAND_OK:
+            raise errors.error_from_result(result, encoding="utf-8")
+        return (result.command_status or b"").decode()
 
     def wait(
         self, gen: PQGen[T], interval: float = _INTERVAL, timeout: float | None = None
@@ -82,6 +111,15 @@ class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
         raise DeadlineError("the server did not answer in time")
 
 
+def _shared(timeout: float, attempts: int) -> Iterator[float]:
+    """Yield the end of each attempt, without end: a name can have several addresses."""
+    until = monotonic() + timeout
+    while True:
+        now = monotonic()
+        yield now + (until - now) / max(attempts, 1)
+        attempts -= 1
+
+
 def _bounded(gen: PQGenConn[T], until: float) -> Generator[tuple[int, Any], Any, T]:
     """Consume *gen*, but only until then; each interval of the wait resumes it."""
     try:
@@ -95,3 +133,10 @@ def _bounded(gen: PQGenConn[T], until: float) -> Generator[tuple[int, Any], Any,
     except StopIteration as end:
         found: T = end.value
         return found
+
+
+def _executed(pgconn: PGconn, sql: bytes) -> PQGen[PGresult]:
+    """Send one statement, and return its result, which may be an error."""
+    pgconn.send_query(sql)
+    results: list[PGresult] = yield from generators.execute(pgconn)
+    return results[-1]

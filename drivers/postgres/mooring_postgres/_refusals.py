@@ -39,9 +39,25 @@ _KNOWN: Final = (
         "make it (createuser), or correct user",
     ),
     (
+        r"role \"(?P<name>[^\"]*)\" is not permitted to log in",
+        "the role {name!r} may not log in",
+        "let it (ALTER ROLE ... LOGIN), or set user to another one",
+    ),
+    (
+        r"permission denied for database \"(?P<name>[^\"]*)\"",
+        "the role may not use the database {name!r}",
+        "let it (GRANT CONNECT ON DATABASE), or set user to another one",
+    ),
+    (
         r"no pg_hba.conf entry|pg_hba.conf rejects",
         "the server does not let this user in from here",
         "add a line for it to pg_hba.conf; one for hostssl needs sslmode: require",
+    ),
+    (
+        r"invalid response to SSL|server closed the connection unexpectedly"
+        r"|Connection reset",
+        "the connection broke while it was made",
+        "is it a PostgreSQL server? If it stops or starts now, try again",
     ),
     (
         r"SSL|certificate|TLS",

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from mooring.core import (
@@ -16,6 +17,7 @@ from mooring.core import (
 
 from mooring_postgres._config import PostgresConfig
 from mooring_postgres._connect import connect
+from mooring_postgres._connection import LEAST
 from mooring_postgres._dialect import translate
 from mooring_postgres._params import connect_timeout, described
 from mooring_postgres._session import PostgresSession
@@ -115,9 +117,14 @@ class PostgresStore(SqlStoreBase[PostgresSession]):
 
         if Capability.CONCURRENT_SNAPSHOTS not in self.capabilities:
             self.refuse_nested()  # there is one connection, and the scope has it
+        started = monotonic()
         lease = self._writers.acquire(timeout)
+        limit = lease.connection.connection.limit
+        if timeout is not None:
+            limit = max(timeout - (monotonic() - started), LEAST)
         try:
-            return read_versions(lease.connection, table)
+            with lease.connection.limited(limit):
+                return read_versions(lease.connection, table)
         finally:
             self._writers.release(lease, discard=not lease.connection.reset())
 
@@ -141,7 +148,7 @@ def open_postgres(config: PostgresConfig) -> PostgresStore:
     store = PostgresStore(config)
     try:
         # One connection now, so that what is wrong shows here with its own cause.
-        store.connect()
+        store.connect(connect_timeout(config))
         if config.schema:
             store.make_schema()
     except BaseException:

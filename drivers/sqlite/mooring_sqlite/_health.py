@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import stat
 from collections.abc import Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Final
@@ -29,6 +30,8 @@ def check(store: "SqliteStore", *, deep: bool, timeout: float) -> Health:
     checks = [_ping(store, started + timeout), *_settings(store, deep=deep)]
     if not store.location.in_memory:
         checks.append(_disk(store))
+        if deep:
+            checks.append(_file(store))
     if deep:
         checks.append(_integrity(store, started + timeout))
     return Health.of(tuple(checks), latency=monotonic() - started)
@@ -109,6 +112,18 @@ def _expected_and_found(
 def _in_words(values: "Sequence[Setting]") -> str:
     """Return "= 1", or "= 0 and 1" where the connections differ on purpose."""
     return f"= {' and '.join(str(value) for value in dict.fromkeys(values))}"
+
+
+def _file(store: "SqliteStore") -> Check:
+    """Look at who else may write to the file: it could hold anything then."""
+    try:
+        mode = stat.S_IMODE(os.stat(store.location.path).st_mode)
+    except OSError as error:
+        return Check(name="file", status="failed", detail=str(error.strerror))
+    if mode & stat.S_IWOTH:
+        found = f"mode {mode:04o}: everybody on this machine may change it"
+        return Check(name="file", status="failed", detail=found)
+    return Check(name="file", status="ok", detail=f"mode {mode:04o}")
 
 
 def _disk(store: "SqliteStore") -> Check:

@@ -79,6 +79,8 @@ class SqliteSession:
             error = self._error(cause, text, changes_rows=statement.changes_rows)
             if is_unsynced(cause) and not self.connection.in_transaction:
                 error = _unknown(self.target)
+            if error.offset is not None:
+                error.offset = statement.offset_in_sql(error.offset, text, _width)
             raise error from cause
         return Result(rows, self._cursor.description, rowcount, self._read)
 
@@ -225,6 +227,10 @@ class SqliteSession:
                 " for the lock to write (busy_timeout)"
             )
         return error
+
+
+def _width(number: int) -> int:  # noqa: ARG001 - each is "?"
+    return 1
 
 
 def _unknown(target: str) -> OutcomeUnknownError:

@@ -127,7 +127,7 @@ class SqliteStore(SqlStoreBase[SqliteSession]):
             return True
         return file_identity(self.location.path) == self._file
 
-    def _is_same_file(self, session: SqliteSession) -> bool:  # noqa: ARG002 - a pool's check
+    def _is_same_file(self, *_: object) -> bool:
         return self.has_same_file()
 
     def _require_same_file(self) -> None:

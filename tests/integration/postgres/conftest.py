@@ -1,14 +1,24 @@
-"""Stores and proxies on the server of the run, and what its tests share."""
+"""Stores, servers and faults on the way to them, for the tests of this folder."""
 
+import os
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
 from mooring import core
 from mooring_postgres import PostgresStore
-from mooring_postgres.testing import DatabaseServer, PgBouncer, Proxy
+from mooring_postgres.testing import (
+    DatabaseServer,
+    PgBouncer,
+    PostgresServer,
+    Proxy,
+)
+
+# Longer than a machine under load takes for what does not hang.
+PATIENCE = 20.0
 
 Plain = Any  # a psycopg.Connection, whose types take literal strings only
 
@@ -26,14 +36,15 @@ def open_postgres(
 ) -> Iterator[Callable[..., PostgresStore]]:
     """Open stores on the schema of the test, ``open_postgres(**options)``.
 
-    They are closed with the test.
+    Their sessions have the name of the schema; they are closed with the test.
     """
     with ExitStack() as stack:
 
         def run(**options: Any) -> PostgresStore:
             migrate = options.pop("migrate", None)
             sources = options.pop("migrations", ())
-            config = {**postgres_config, **options}
+            name = {"application_name": postgres_config["schema"]}
+            config = {**postgres_config, **name, **options}
             store = core.open(config, migrations=sources, migrate=migrate)
             assert isinstance(store, PostgresStore)
             stack.callback(store.close)
@@ -79,3 +90,82 @@ def pgbouncer(postgres_server: DatabaseServer) -> Iterator[PgBouncer]:
     """A pooler by transaction in front of the server of the run."""
     with PgBouncer(postgres_server) as pgbouncer:
         yield pgbouncer
+
+
+@pytest.fixture(scope="session")
+def own_server() -> Iterator[PostgresServer]:
+    """A server that tests may stop; each leaves it running."""
+    with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture
+def sessions(
+    postgres_server: DatabaseServer, postgres_config: dict[str, Any]
+) -> Callable[..., list[int]]:
+    """Return the process ids of the sessions that the test's stores have."""
+
+    def find(server: DatabaseServer = postgres_server) -> list[int]:
+        query = "SELECT pid FROM pg_stat_activity WHERE application_name = %s"
+        with server.connect() as connection:
+            rows = connection.execute(query, [postgres_config["schema"]]).fetchall()
+        return [pid for (pid,) in rows]
+
+    return find
+
+
+@pytest.fixture
+def no_session_stays(sessions: Callable[..., list[int]]) -> Callable[..., None]:
+    """Assert that the server has ended every session of the test's stores.
+
+    It sees some time later that a client has gone.
+    """
+
+    def look(*server: DatabaseServer) -> None:
+        deadline = monotonic() + PATIENCE
+        while sessions(*server) and monotonic() < deadline:
+            sleep(0.02)
+
+        assert sessions(*server) == []
+
+    return look
+
+
+@pytest.fixture
+def terminate(
+    sessions: Callable[..., list[int]], postgres_server: DatabaseServer
+) -> Callable[..., int]:
+    """End every session of the test's stores; return how many there were."""
+
+    def end(server: DatabaseServer = postgres_server) -> int:
+        query = "SELECT pg_terminate_backend(%s)"
+        found = sessions(server)
+        with server.connect() as connection:
+            for pid in found:
+                connection.execute(query, [pid])
+        deadline = monotonic() + PATIENCE
+        while set(found) & set(sessions(server)) and monotonic() < deadline:
+            sleep(0.01)
+        return len(found)
+
+    return end
+
+
+@pytest.fixture
+def within() -> Callable[[float], AbstractContextManager[None]]:
+    """Assert that a block ends in so many seconds, and some for a slow machine."""
+
+    @contextmanager
+    def bounded(seconds: float) -> Iterator[None]:
+        started = monotonic()
+        yield
+
+        assert monotonic() - started < seconds + 2
+
+    return bounded
+
+
+@pytest.fixture
+def descriptors() -> Callable[[], int]:
+    """Return how many descriptors this process has open."""
+    return lambda: len(os.listdir("/proc/self/fd"))

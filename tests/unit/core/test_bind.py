@@ -300,6 +300,24 @@ def test_a_list_longer_than_the_engine_takes_is_refused(dialect: Dialect) -> Non
     assert "parts" in (error.hint or "")
 
 
+def test_a_place_in_the_engines_text_is_found_in_the_sql(percent: Dialect) -> None:
+    sql = "SELECT '100 %' FROM t WHERE a = :name AND b LIKE 'x%' AND c = :x FORM"
+    statement = translate(sql, percent)
+    text, _ = statement.bind({"name": 1, "x": 2})
+    seen = text.replace("%%", "%").replace("%s", "$1", 1).replace("%s", "$2", 1)
+
+    for word in ("SELECT", "100", "WHERE", "$1", "LIKE", "$2", "FORM"):
+        found = statement.offset_in_sql(seen.index(word), text, lambda _: 2)
+        assert found == sql.index({"$1": ":name", "$2": ":x"}.get(word, word))
+
+
+def test_a_place_behind_an_expanded_list_is_not_guessed(percent: Dialect) -> None:
+    statement = translate("SELECT 1 WHERE x IN :v", percent)
+    text, _ = statement.bind({"v": In([1, 2])})
+
+    assert statement.offset_in_sql(3, text, lambda _: 2) is None
+
+
 VALUES: st.SearchStrategy[object] = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary()
 )
