@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import is_hypothesis_test, settings
-from mooring import core
+from mooring import core, migrate
 
 if TYPE_CHECKING:
     from mooring_sqlite import SqliteStore
@@ -59,6 +59,46 @@ def become_nobody():
         os.setresuid(65534, 65534, 65534)
     os.chdir("/")
 """
+
+
+# The tests that were left out, since what they need is not installed.
+NOT_RUN = pytest.StashKey[list[str]]()
+
+
+@pytest.hookimpl(trylast=True)  # of those that -k and -m leave
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Leave out the tests that need PgBouncer where there is none; say so at the end.
+
+    They are not skipped: a skip looks like a pass.
+    """
+    needy = [item for item in items if item.get_closest_marker("needs_pgbouncer")]
+    if not needy:
+        return
+    # Not above: the tests of core run where there is no driver.
+    from mooring_postgres.testing import find_pgbouncer
+
+    if find_pgbouncer() is None:
+        config.hook.pytest_deselected(items=needy)
+        items[:] = [item for item in items if item not in needy]
+        config.stash[NOT_RUN] = [item.nodeid for item in needy]
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> Iterator[None]:
+    """Say, below all else, which tests were not run and why."""
+    yield
+    if not_run := config.stash.get(NOT_RUN, []):
+        terminalreporter.section("not run", yellow=True)
+        terminalreporter.line(
+            f"{len(not_run)} tests that need pgbouncer; install the system's package,"
+            " or set MOORING_TEST_PGBOUNCER to the path of the program"
+        )
+        for name in not_run:
+            terminalreporter.line(f"NOT RUN {name}")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -150,18 +190,39 @@ def open_sqlite(tmp_path: Path) -> Iterator[Callable[..., "SqliteStore"]]:
 
         def run(path: str | Path = "app.db", **options: object) -> SqliteStore:
             where = path if path == ":memory:" else str(tmp_path / path)
-            migrate = options.pop("migrate", None)
+            mode = options.pop("migrate", None)
             sources = options.pop("migrations", ())
             store = core.open(
                 {"driver": "sqlite", "path": where, **options},
                 migrations=sources,  # type: ignore[arg-type]  # as the test gave it
-                migrate=migrate,  # type: ignore[arg-type]  # as the test gave it
+                migrate=mode,  # type: ignore[arg-type]  # as the test gave it
             )
             assert isinstance(store, SqliteStore)
             stack.callback(store.close)
             return store
 
         yield run
+
+
+@pytest.fixture
+def migration_file(tmp_path: Path) -> Callable[..., "migrate.Source"]:
+    """Write a migration, ``migration_file(name, *up, down="", head="")``.
+
+    It returns the source of all that the test has written. Each statement stands on
+    lines of its own, the first on the second line, or on the third below a *head*.
+    """
+
+    def write(
+        name: str, *up: str, down: str = "", head: str = "", table: str | None = None
+    ) -> migrate.Source:
+        folder = tmp_path / "files"
+        folder.mkdir(exist_ok=True)
+        lines = [*([head] if head else []), "-- +goose Up", *up, "-- +goose Down", down]
+        (folder / name).write_text("\n".join([*lines, ""]))
+        options = {"table": table} if table else {}
+        return migrate.Source(str(folder), **options)
+
+    return write
 
 
 @pytest.fixture

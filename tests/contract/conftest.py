@@ -31,6 +31,7 @@ class Subject:
         hasty: Options that make every wait for a lock or a connection short.
         leaky: Statements of this engine that would outlive their caller.
         footprint: What a write would change, seen from outside where possible.
+        relations: A query of the names of tables and indexes, with ``kind``.
         lacks: The capabilities it does not have.
     """
 
@@ -38,6 +39,7 @@ class Subject:
     hasty: Mapping[str, object]
     leaky: tuple[str, ...]
     footprint: Callable[[core.SqlStore], object]
+    relations: str
     lacks: frozenset[Capability] = frozenset()
 
 
@@ -81,6 +83,7 @@ _SQLITE: dict[str, Any] = {
         "ATTACH ':memory:' AS other",
         "DETACH other",
     ),
+    "relations": "SELECT type AS kind, name FROM sqlite_master",
 }
 
 _POSTGRES: dict[str, Any] = {
@@ -96,6 +99,12 @@ _POSTGRES: dict[str, Any] = {
         "LOAD 'auto_explain'",
     ),
     "footprint": _next_transaction,
+    "relations": (
+        "SELECT 'table' AS kind, tablename AS name FROM pg_tables"
+        " WHERE schemaname = current_schema()"
+        " UNION ALL SELECT 'index', indexname FROM pg_indexes"
+        " WHERE schemaname = current_schema()"
+    ),
 }
 
 SUBJECTS = {
@@ -184,11 +193,17 @@ def config(subject: Subject, request: pytest.FixtureRequest) -> dict[str, object
 
 @pytest.fixture
 def open_store(config: dict[str, object]) -> Iterator[Callable[..., core.SqlStore]]:
-    """Open stores of `config`, some options changed; they are closed afterwards."""
+    """Open stores of `config`, some options changed; they are closed afterwards.
+
+    ``migrate`` and ``migrations`` go to `core.open`.
+    """
     opened: list[core.SqlStore] = []
 
-    def open_store(**options: object) -> core.SqlStore:
-        opened.append(core.open({**config, **options}))
+    def open_store(**options: Any) -> core.SqlStore:
+        migrate = options.pop("migrate", None)
+        sources = options.pop("migrations", ())
+        merged = {**config, **options}
+        opened.append(core.open(merged, migrations=sources, migrate=migrate))
         return opened[-1]
 
     yield open_store
@@ -220,6 +235,17 @@ def leaky(subject: Subject) -> tuple[str, ...]:
 def footprint(subject: Subject) -> Callable[[core.SqlStore], object]:
     """Return what a write would change."""
     return subject.footprint
+
+
+@pytest.fixture
+def names(subject: Subject) -> Callable[[core.SqlStore, str], list[str]]:
+    """Return what a store has of a kind, "table" or "index", sorted by name."""
+
+    def names(store: core.SqlStore, kind: str) -> list[str]:
+        rows = store.execute(subject.relations)
+        return sorted(str(row["name"]) for row in rows if row["kind"] == kind)
+
+    return names
 
 
 @pytest.fixture

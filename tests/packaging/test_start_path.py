@@ -1,4 +1,7 @@
-"""What a start costs, in counts: modules imported, classes made, commits written."""
+"""What a start costs, in counts: modules imported, classes made, commits written.
+
+`test_start_syncs` counts what those commits cost.
+"""
 
 import json
 import os
@@ -42,7 +45,6 @@ OURS = {
     "mooring.core._result",
     "mooring.core._scopes",
     "mooring.core._secret",
-    "mooring.core._session",
     "mooring.core._statement",
     "mooring.core._structure",
     "mooring.core._values",
@@ -63,6 +65,18 @@ OURS = {
     "mooring_sqlite._store",
     "mooring_sqlite._versions",
 }
+# And on a new file, where it migrates.
+OURS_TO_MIGRATE = {
+    "mooring.migrate._files",
+    "mooring.migrate._migration",
+    "mooring.migrate._parse",
+    "mooring.migrate._run",
+    "mooring_sqlite._lock",
+    "mooring_sqlite._migrate",
+    "mooring_sqlite._split",
+}
+# The lock, and SHA-256 without OpenSSL: in CPython 3.12 and later, and in 3.11.
+SMALL_TO_MIGRATE = {"_sha2", "_sha256", "fcntl"}
 # Beyond what attrs, pluggy and sqlite3 import themselves; built into the interpreter.
 SMALL = {"_contextvars", "contextvars", "errno", "math"}
 HEAVY = {
@@ -90,7 +104,7 @@ HEAVY = {
     "zipfile",
 }
 # Each attrs class is compiled while it is imported: 0.2 to 1 ms.
-CLASSES = {"Dialect", "DriverInfo", "SqliteConfig", "StoreConfig"}
+CLASSES = {"SqliteConfig", "StoreConfig"}
 
 START = """
     import sys
@@ -161,6 +175,19 @@ def test_start_imports_nothing_that_attrs_pluggy_and_sqlite3_do_not(
     assert isinstance(floor, list)
     others = {name for name in start[0] if not name.startswith("mooring")}
     assert others - set(floor) <= SMALL
+
+
+def test_start_on_a_new_file_imports_only_what_migrates_it_beside(
+    start: tuple[set[str], set[str]], tmp_path: Path
+) -> None:
+    found = run(START, tmp_path / "app.db")
+    assert isinstance(found, list)
+    beside = set(found[0]) - start[0]
+    ours = {name for name in beside if name.startswith("mooring")}
+
+    assert ours == OURS_TO_MIGRATE
+    assert beside - ours <= SMALL_TO_MIGRATE
+    assert set(found[1]) == CLASSES
 
 
 def test_start_imports_nothing_heavy(start: tuple[set[str], set[str]]) -> None:

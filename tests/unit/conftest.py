@@ -8,7 +8,8 @@ import pytest
 from hypothesis import strategies as st
 from mooring import core
 from mooring.core import StoreConfig
-from mooring.core._structure import _structure_fields, structure
+from mooring.core._strict import structure_fields
+from mooring.core._structure import structure
 
 _PLAIN: st.SearchStrategy[object] = st.one_of(
     st.none(),
@@ -60,7 +61,7 @@ def assert_doors_agree() -> Callable[[type[StoreConfig], st.DataObject], None]:
     def check(config_class: type[StoreConfig], data: st.DataObject) -> None:
         options = data.draw(st.fixed_dictionaries({}, optional=_values(config_class)))
         fast = _fast(options, config_class)
-        slow = _structure_fields(options, config_class)
+        slow = structure_fields(options, config_class)
 
         # repr: a NaN that was refused is not equal to itself, but printed the same.
         assert repr(fast) == repr(slow)

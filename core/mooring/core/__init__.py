@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from mooring.core._registry import Registry, default_registry, drivers
     from mooring.core._result import Result, Row
     from mooring.core._secret import Secret
-    from mooring.core._session import Session
+    from mooring.core._session import SavepointSession, Session
     from mooring.core._split import split_statements
     from mooring.core._statement import Statement, translate
     from mooring.core._store import (
@@ -117,7 +117,7 @@ _HOME = {
     "_registry": ("Registry", "default_registry", "drivers"),
     "_result": ("Result", "Row"),
     "_secret": ("Secret",),
-    "_session": ("Session",),
+    "_session": ("SavepointSession", "Session"),
     "_split": ("split_statements",),
     "_statement": ("Statement", "translate"),
     "_store": ("Connection", "Snapshot", "SqlStore", "Store", "Transaction"),
@@ -183,6 +183,7 @@ __all__ = [
     "ResultError",
     "Row",
     "RowConverter",
+    "SavepointSession",
     "Secret",
     "SerializationError",
     "Session",

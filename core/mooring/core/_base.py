@@ -4,14 +4,13 @@ import os
 import warnings
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 
 from mooring.core import _scopes
 from mooring.core._config import StoreConfig
 from mooring.core._driver import Capability
 from mooring.core._pool import Pool
 from mooring.core._result import Result
-from mooring.core._session import Session
 from mooring.core._statement import Statement
 from mooring.core.errors import (
     ArgumentError,
@@ -24,8 +23,19 @@ from mooring.core.errors import (
 
 if TYPE_CHECKING:
     from mooring.core._converter import RowConverter
+    from mooring.core._session import Session, Values
 
-S = TypeVar("S", bound=Session)
+# How often work is begun that meets conflicts with other transactions: for some two
+# seconds, with the pauses between.
+_ATTEMPTS: Final = 10
+# What to do instead, for whoever asks for what a store has not.
+_INSTEAD: Final = {
+    Capability.SAVEPOINTS: "put what may fail into a transaction of its own",
+    Capability.SERIALIZABLE: "use store.transaction(), and run the block again on a"
+    " SerializationError; it may not see what others write meanwhile",
+}
+
+S = TypeVar("S", bound="Session")
 T = TypeVar("T")
 
 
@@ -71,6 +81,18 @@ class SqlStoreBase(Generic[S]):
         if _scopes.open_scopes.get():
             _scopes.refuse_nested(self)
         text, values = statement.bind(params)
+        attempt = 1
+        while True:
+            try:
+                return self._execute(statement, text, values)
+            except SerializationError:
+                # Nothing of it is kept, and the statement is all of the work.
+                if attempt == _ATTEMPTS:
+                    raise
+            _pause(attempt)
+            attempt += 1
+
+    def _execute(self, statement: Statement, text: str, values: "Values") -> Result:
         if not statement.writes:
             pool = self._readers
             lease = pool.acquire()
@@ -107,7 +129,7 @@ class SqlStoreBase(Generic[S]):
         return _scopes.Snapshot(self, self.translate, self._readers)
 
     def run(
-        self, fn: Callable[[_scopes.Transaction[S]], T], *, attempts: int = 10
+        self, fn: Callable[[_scopes.Transaction[S]], T], *, attempts: int = _ATTEMPTS
     ) -> T:
         """Run *fn* serializably, and again on conflicts; see `SqlStore`."""
         if type(attempts) is not int or attempts < 1:
@@ -137,9 +159,11 @@ class SqlStoreBase(Generic[S]):
         """Raise UnsupportedByDriver unless this store has *capability*."""
         if capability not in self.capabilities:
             raise UnsupportedByDriver(
-                f"the {self.driver} store {self.target} has no {capability}",
+                f"the {self.driver} store {self.target} does not have the capability"
+                f" {capability}",
                 driver=self.driver,
                 capability=capability,
+                hint=_INSTEAD.get(capability, "open a store of a driver that has it"),
             )
 
     def connect(self, timeout: float | None = None) -> None:

@@ -136,8 +136,9 @@ def _default_idle(config: "StoreConfig") -> int:
     return min(5, most) if type(most) is int and most > 0 else 5
 
 
-# Only its subclasses have instances, and methods of their own for eq and repr: to make
-# them here would cost every start.
+# attrs would compile ``__eq__``, ``__hash__`` and ``__repr__`` anew for each class, and
+# every start would wait for it: they are written here once, and a driver's class with
+# the same arguments inherits them.
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class StoreConfig:
     """Options that every driver has; each driver's own class adds to them.
@@ -208,6 +209,19 @@ class StoreConfig:
         if problems:
             raise ConfigError(problems)
 
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return _values(self) == _values(other)
+
+    def __hash__(self) -> int:
+        return hash(_values(self))
+
+    def __repr__(self) -> str:
+        names = (field.name for field in attrs.fields(type(self)))
+        shown = map("{}={!r}".format, names, _values(self))
+        return f"{type(self).__name__}({', '.join(shown)})"
+
     def problems(self) -> Iterable[Problem]:
         """Yield what is wrong between several options, each valid by itself.
 
@@ -235,6 +249,10 @@ class StoreConfig:
         raise ConfigError(
             [f"driver {scheme!r} is not configured by a URL; use a mapping"]
         )
+
+
+def _values(config: Any) -> tuple[Any, ...]:
+    return tuple(getattr(config, field.name) for field in attrs.fields(type(config)))
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

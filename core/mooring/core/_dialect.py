@@ -2,9 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import dropwhile, pairwise, takewhile
-from typing import Any
-
-import attrs
+from typing import Any, NamedTuple
 
 from mooring.core.errors import StatementNotAllowedError
 
@@ -46,8 +44,8 @@ _ROUTINES = (["TRIGGER"], ["FUNCTION"], ["PROCEDURE"])
 _EXPLAINED = frozenset({"CREATE", "SELECT", "WITH"})
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
-class Dialect:
+# A named tuple, since every start makes this class; see `DriverInfo`.
+class Dialect(NamedTuple):
     """Describe an engine's SQL to the translator; a driver makes one and keeps it.
 
     Attributes:

@@ -1,8 +1,7 @@
 """What a driver says about itself."""
 
 from enum import StrEnum
-
-import attrs
+from typing import NamedTuple
 
 from mooring.core._config import StoreConfig
 
@@ -34,8 +33,9 @@ class Capability(StrEnum):
     DURABLE = "durable"
 
 
-@attrs.frozen(kw_only=True)
-class DriverInfo:
+# A named tuple: every start makes this class, and an attrs class would take it several
+# times as long.
+class DriverInfo(NamedTuple):
     """A driver's own description, the answer to the ``driver_info`` hook.
 
     Attributes:

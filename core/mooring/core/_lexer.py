@@ -30,7 +30,12 @@ def tokens(
         ParameterError: A placeholder that is not ``:name``.
         StatementNotAllowedError: A comment whose end depends on the engine.
     """
-    match = _pattern(dialect).match
+    match = _pattern(
+        escape_strings=dialect.escape_strings,
+        dollar_quotes=dialect.dollar_quotes,
+        bracket_identifiers=dialect.bracket_identifiers,
+        backtick_identifiers=dialect.backtick_identifiers,
+    ).match
     brackets: list[str] = []
     operand = False
     position = 0
@@ -80,7 +85,7 @@ def _comment_end(sql: str, start: int, *, nested: bool) -> int:
         end = sql.find("*/", start)
         return len(sql) if end < 0 else end + 2
     depth = 1
-    for edge in _COMMENT_EDGE.finditer(sql, start):
+    for edge in re.compile(_COMMENT_EDGE).finditer(sql, start):
         depth += 1 if edge[0] == "/*" else -1
         if depth == 0:
             return edge.end()
@@ -102,7 +107,8 @@ def _foreign(placeholder: str, *, allowed: bool) -> str:
     )
 
 
-_COMMENT_EDGE = re.compile(r"/\*|\*/")
+# Compiled by those who meet a nested comment; `re` keeps it.
+_COMMENT_EDGE = r"/\*|\*/"
 
 # Character sets are matched possessively and every alternative ends in something
 # optional, so no text makes a match go back. A doubled quote reads as two neighbouring
@@ -115,12 +121,18 @@ _NEVER = "(?!)"
 
 
 @lru_cache(maxsize=64)
-def _pattern(dialect: Dialect) -> re.Pattern[str]:
+def _pattern(
+    *,
+    escape_strings: bool,
+    dollar_quotes: bool,
+    bracket_identifiers: bool,
+    backtick_identifiers: bool,
+) -> re.Pattern[str]:
     """Compile the alternatives of one token; the first that fits wins."""
-    escape_string = _ESCAPE_STRING if dialect.escape_strings else _NEVER
-    dollar_tag = _DOLLAR_TAG if dialect.dollar_quotes else _NEVER
-    bracketed = r"\[[^\]]*+\]?" if dialect.bracket_identifiers else _NEVER
-    backticked = r"`[^`]*+`?" if dialect.backtick_identifiers else _NEVER
+    escape_string = _ESCAPE_STRING if escape_strings else _NEVER
+    dollar_tag = _DOLLAR_TAG if dollar_quotes else _NEVER
+    bracketed = r"\[[^\]]*+\]?" if bracket_identifiers else _NEVER
+    backticked = r"`[^`]*+`?" if backtick_identifiers else _NEVER
     alternatives = [
         # A byte order mark is whitespace to some engines, wherever it stands.
         r"(?P<gap>[\s\ufeff]++|--[^\r\n]*+(?!\r(?!\n|\Z)))",

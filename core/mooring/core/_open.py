@@ -3,14 +3,14 @@
 import weakref
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from mooring.core._config import StoreConfig
 from mooring.core._configure import Config, configure
 from mooring.core._dispatch import ask, broken_hook, kind_of
 from mooring.core._folder import Folder
 from mooring.core._registry import Registry, default_registry
-from mooring.core.errors import ArgumentError, MigrationError
+from mooring.core.errors import ArgumentError, DriverProtocolError, MigrationError
 
 if TYPE_CHECKING:
     from mooring.core._store import SqlStore, Store
@@ -19,11 +19,14 @@ if TYPE_CHECKING:
 Migrate = Literal["apply", "verify", "skip"]
 
 
-class Opened(NamedTuple):
+class Opened:
     """What a store was opened with."""
 
-    registry: Registry
-    sources: "list[Source]"
+    __slots__ = ("registry", "sources")
+
+    def __init__(self, registry: Registry, sources: "list[Source]") -> None:
+        self.registry = registry
+        self.sources = sources
 
 
 _opened: "weakref.WeakKeyDictionary[Store, Opened]" = weakref.WeakKeyDictionary()
@@ -87,11 +90,21 @@ def opened_with(store: "Store") -> Opened:
 
 def _open_store(registry: Registry, name: str, config: StoreConfig) -> Any:
     store = ask(registry, "open_store", config, config=config)
-    if _is_store(store, name):
-        return store
-    with suppress(Exception):
-        store.close()
-    raise broken_hook(name, "open_store", store, f"a Store of {name!r}")
+    if not _is_store(store, name):
+        with suppress(Exception):
+            store.close()
+        raise broken_hook(name, "open_store", store, f"a Store of {name!r}")
+    undeclared = store.capabilities - registry.info(name).capabilities
+    if undeclared:
+        with suppress(Exception):
+            store.close()
+        raise DriverProtocolError(
+            f"driver {name!r}: its store claims {', '.join(sorted(undeclared))}, which"
+            " its DriverInfo does not declare",
+            driver=name,
+            hint="report this to the authors of the driver",
+        )
+    return store
 
 
 def _is_store(store: Any, name: str) -> bool:
@@ -100,8 +113,11 @@ def _is_store(store: Any, name: str) -> bool:
         hash(store)
     except TypeError:
         return False
-    close = getattr(store, "close", None)
-    return callable(close) and getattr(store, "driver", None) == name
+    return (
+        callable(getattr(store, "close", None))
+        and getattr(store, "driver", None) == name
+        and isinstance(getattr(store, "capabilities", None), frozenset)
+    )
 
 
 def _sources(

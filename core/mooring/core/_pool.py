@@ -52,7 +52,8 @@ class Pool(Generic[C]):
         timeout: Seconds that `acquire` waits by default, > 0.
         max_lifetime: Age in seconds at which one is replaced; 0 = never.
         max_idle_time: Unused seconds after which one is closed; 0 = never.
-        check: Says if an unused connection is still good.
+        check: Says if an unused connection is still good, given the seconds left to
+            find out.
         check_period: Unused seconds after which *check* is asked; 0 = at each loan.
         glance: Asked at each loan, so it must cost next to nothing: False where
             something happened to the unused connection, so that *check* is asked.
@@ -70,7 +71,7 @@ class Pool(Generic[C]):
         timeout: float,
         max_lifetime: float = 0.0,
         max_idle_time: float = 0.0,
-        check: Callable[[C], bool] | None = None,
+        check: Callable[[C, float], bool] | None = None,
         check_period: float = 0.0,
         glance: Callable[[C], bool] | None = None,
         busy: BusyErrorFactory | None = None,
@@ -110,6 +111,7 @@ class Pool(Generic[C]):
             StoreClosedError: The pool is closed, or belongs to a parent process.
             OpenError: A new connection was needed and could not be opened.
         """
+        left = self.timeout if timeout is None else timeout
         while not self._waiters and self._end is None:
             try:
                 lease = self._idle.pop()
@@ -121,14 +123,15 @@ class Pool(Generic[C]):
                     now < lease.good_until
                     and (self._glance is None or self._glance(lease.connection))
                 )
-                or self._is_good(lease, now)
+                or self._is_good(lease, now, left)
             ):
                 lease.lent = True
                 lease.since = now
                 lease.thread = get_ident()
                 return lease
             self._discard(lease)
-        return self._acquire_slowly(self.timeout if timeout is None else timeout)
+            left = max(left - (monotonic() - now), 0.0)
+        return self._acquire_slowly(left)
 
     def release(self, lease: Lease[C], *, discard: bool = False) -> None:
         """Take a lent connection back; *discard* closes it."""
@@ -150,12 +153,12 @@ class Pool(Generic[C]):
         ):
             self._settle(now)
 
-    def _is_good(self, lease: Lease[C], now: float) -> bool:
+    def _is_good(self, lease: Lease[C], now: float, left: float) -> bool:
         """Look closer at a connection that was not used for a while."""
         if now >= lease.since + self._max_idle_time:
             return False
         try:
-            return self._check is None or self._check(lease.connection)
+            return self._check is None or self._check(lease.connection, left)
         except BaseException:  # Ctrl-C too: its place must not be lost
             self._discard(lease)
             raise

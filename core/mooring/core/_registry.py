@@ -46,7 +46,7 @@ class Registry:
     ) -> None:
         # Replaced as a whole, never changed: a call that another thread began goes
         # on with the plugins that it knew.
-        self._manager = _manager_of([])
+        self._manager = pluggy.PluginManager(_hookspecs.PROJECT)
         self._allow = _allowed(allow)
         self._discover = discover
         self._lock = threading.RLock()

@@ -8,11 +8,11 @@ copied while it was open is not misled afterwards.
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, cast
 
+from mooring.core._driver import Capability
 from mooring.core._pool import forked
 from mooring.core._result import Columns, Result, Row
-from mooring.core._session import Batches, Session
 from mooring.core._statement import Statement
 from mooring.core.errors import (
     ArgumentError,
@@ -24,8 +24,9 @@ from mooring.core.errors import (
 if TYPE_CHECKING:
     from mooring.core._lease import Lease
     from mooring.core._pool import Pool
+    from mooring.core._session import Batches, Owner, SavepointSession, Session
 
-S = TypeVar("S", bound=Session)
+S = TypeVar("S", bound="Session")
 Translate = Callable[[str], Statement]
 State = Literal["new", "open", "failed", "closed", "orphaned"]
 
@@ -63,7 +64,7 @@ class Scope(Generic[S]):
         "_translate",
     )
 
-    def __init__(self, store: object, translate: Translate, pool: "Pool[S]") -> None:
+    def __init__(self, store: "Owner", translate: Translate, pool: "Pool[S]") -> None:
         self._store = store
         self._translate = translate
         self._pool = pool
@@ -186,7 +187,7 @@ class Transaction(Scope[S]):
 
     def __init__(
         self,
-        store: object,
+        store: "Owner",
         translate: Translate,
         pool: "Pool[S]",
         isolation: Isolation,
@@ -195,6 +196,8 @@ class Transaction(Scope[S]):
             raise ArgumentError(
                 f"isolation must be None or 'serializable', not {isolation!r}"
             )
+        if isolation is not None:
+            store.require(Capability.SERIALIZABLE)
         super().__init__(store, translate, pool)
         self._isolation = isolation
         self._depth = 0
@@ -204,7 +207,11 @@ class Transaction(Scope[S]):
 
         Leaving it by an exception undoes what it did and leaves the transaction as it
         was before; without one, its work stays part of the transaction.
+
+        Raises:
+            UnsupportedByDriver: The store has no savepoints; the transaction goes on.
         """
+        self._store.require(Capability.SAVEPOINTS)
         return Savepoint(self)
 
     def _begin(self) -> None:
@@ -223,13 +230,18 @@ class Transaction(Scope[S]):
             self._session.rollback()
             raise
 
+    @property
+    def _savepoints(self) -> "SavepointSession":
+        # A store with the capability has such sessions.
+        return cast("SavepointSession", self._session)
+
     def enter_savepoint(self) -> int:
         """Set the next savepoint and return its depth; `Savepoint` calls it."""
         if self._state != "open":
             self._refuse()
         self._depth += 1
         try:
-            self._session.savepoint(f"mooring_{self._depth}")
+            self._savepoints.savepoint(f"mooring_{self._depth}")
         except BaseException as error:
             self._depth -= 1
             self._fail(error)
@@ -251,10 +263,10 @@ class Transaction(Scope[S]):
             return
         try:
             if failed or failure is not None:
-                self._session.rollback_to(f"mooring_{depth}")
+                self._savepoints.rollback_to(f"mooring_{depth}")
                 self._state, self._failure = "open", None
             else:
-                self._session.release(f"mooring_{depth}")
+                self._savepoints.release(f"mooring_{depth}")
         except BaseException as error:
             self._fail(error)
             raise
@@ -295,7 +307,7 @@ class Snapshot(Scope[S]):
     loses_work = False
     __slots__ = ("_streams",)
 
-    def __init__(self, store: object, translate: Translate, pool: "Pool[S]") -> None:
+    def __init__(self, store: "Owner", translate: Translate, pool: "Pool[S]") -> None:
         super().__init__(store, translate, pool)
         self._streams: list[Batches] = []
 
@@ -325,7 +337,7 @@ class Snapshot(Scope[S]):
         self._streams.append(batches)
         return self._rows(batches)
 
-    def _rows(self, batches: Batches) -> Iterator[Row]:
+    def _rows(self, batches: "Batches") -> Iterator[Row]:
         try:
             while True:
                 if self._state != "open":
@@ -349,7 +361,7 @@ class Snapshot(Scope[S]):
                 batches.close()
 
     def _begin(self) -> None:
-        self._session.begin(isolation="serializable", read_only=True)
+        self._session.begin(isolation=None, read_only=True)
 
     def _end(self, *, failed: bool) -> None:  # noqa: ARG002 - it ends the same way
         streams, self._streams = self._streams, []

@@ -3,6 +3,7 @@
 from collections.abc import Generator
 from typing import Any, Protocol
 
+from mooring.core._driver import Capability
 from mooring.core._result import Description, Result
 from mooring.core._statement import Statement
 
@@ -49,7 +50,14 @@ class Session(Protocol):
         ...
 
     def begin(self, *, isolation: str | None, read_only: bool) -> None:
-        """Begin a transaction; *isolation* is None or "serializable"."""
+        """Begin a transaction.
+
+        Args:
+            isolation: None for the engine's default, or ``"serializable"``, which is
+                asked for only where the store has that capability.
+            read_only: It is a snapshot: what it reads is one state, from its first
+                statement on, and a write raises `ReadOnlyError`.
+        """
         ...
 
     def commit(self) -> None:
@@ -65,6 +73,17 @@ class Session(Protocol):
         """Roll back; nothing happens where no transaction is open."""
         ...
 
+    def reset(self) -> bool:
+        """Undo whatever is left over; return whether the connection is fit for use."""
+        ...
+
+
+class SavepointSession(Session, Protocol):
+    """A connection of an engine with savepoints.
+
+    Asked for only by stores that have the capability ``savepoints``.
+    """
+
     def savepoint(self, name: str) -> None:
         """Set a savepoint."""
         ...
@@ -77,6 +96,9 @@ class Session(Protocol):
         """Undo what came after a savepoint, and release it."""
         ...
 
-    def reset(self) -> bool:
-        """Undo whatever is left over; return whether the connection is fit for use."""
-        ...
+
+class Owner(Protocol):
+    """The store that a scope belongs to, as far as the scope asks it."""
+
+    def require(self, capability: Capability) -> None:
+        """Raise UnsupportedByDriver unless the store has *capability*."""

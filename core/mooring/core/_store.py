@@ -90,6 +90,10 @@ class Transaction(Connection, Protocol):
         Leaving it by an exception undoes what it did and leaves the transaction as it
         was before; without one, its work stays part of the transaction. Savepoints
         may stand inside each other.
+
+        Raises:
+            UnsupportedByDriver: The store lacks the capability ``savepoints``; the
+                transaction goes on.
         """
         ...
 
@@ -123,7 +127,10 @@ class SqlStore(Store, Protocol):
     def execute(self, sql: str, params: Params | None = None) -> Result:
         """Execute one statement, in a transaction of its own; see `Connection`.
 
+        On a conflict with another transaction it is run again, as in `run`.
+
         Raises:
+            SerializationError: Each attempt met a conflict; nothing is kept.
             OutcomeUnknownError: The connection broke during a single write.
             NestedTransactionError: The context has an open scope of this store.
             StoreBusyError: The lock to write was not free in time.
@@ -142,9 +149,12 @@ class SqlStore(Store, Protocol):
         and raises `TransactionAbortedError`.
 
         Args:
-            isolation: None is the engine's default; ``"serializable"`` is portable.
+            isolation: None is the engine's default; ``"serializable"`` means the same
+                on every store that has the capability.
 
         Raises:
+            UnsupportedByDriver: ``"serializable"``, and the store lacks that
+                capability; nothing was begun.
             OutcomeUnknownError: The connection broke while committing.
             SerializationError: Conflict with another transaction, at a statement or
                 while committing; nothing is kept. See `run`.
@@ -169,6 +179,8 @@ class SqlStore(Store, Protocol):
             attempts: Most runs, >= 1.
 
         Raises:
+            UnsupportedByDriver: The store lacks the capability ``serializable``;
+                *fn* was not called.
             SerializationError: Each attempt met a conflict; nothing is kept.
             OutcomeUnknownError: The connection broke while committing; never retried.
         """

@@ -53,8 +53,8 @@ class Json:
                 hint="give it dict, list, str, int, finite float, bool and None only",
             ) from error
         if "e+" in text:
-            text = _EXPONENT.sub(_positional, text)
-        if "\\u0000" in text and _ESCAPED_NUL.search(text):
+            text = re.sub(_EXPONENT, _positional, text)
+        if "\\u0000" in text and re.search(_ESCAPED_NUL, text):
             raise ParameterError(
                 "core.Json: text with a NUL character", hint="remove it, or store bytes"
             )
@@ -66,12 +66,12 @@ class Json:
 
 
 # An even run of backslashes before it is text that merely looks like the escape.
-_ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*+\\u0000")
+_ESCAPED_NUL = r"(?<!\\)(?:\\\\)*+\\u0000"
 # A string, which is passed over, or a number with a positive exponent.
-_EXPONENT = re.compile(r'"(?:[^"\\]|\\.)*+"|(-?\d[\d.]*+e\+\d++)')
+_EXPONENT = r'"(?:[^"\\]|\\.)*+"|(-?\d[\d.]*+e\+\d++)'
 
 
-def _positional(found: re.Match[str]) -> str:
+def _positional(found: "re.Match[str]") -> str:
     """Return 1e+16 as 10000000000000000.0, and a string as it is."""
     return f"{float(found[1]):.1f}" if found[1] else found[0]
 

@@ -8,18 +8,18 @@ if TYPE_CHECKING:
     from mooring.migrate._migrator import Migrator
     from mooring.migrate._parse import parse
     from mooring.migrate._progress import Event
+    from mooring.migrate._run import Step
     from mooring.migrate._source import Source
     from mooring.migrate._status import MigrationStatus
-    from mooring.migrate._step import Step
 
 _HOME = {
     "_migration": ("Migration", "Statement"),
     "_migrator": ("Migrator",),
     "_parse": ("parse",),
     "_progress": ("Event",),
+    "_run": ("Step",),
     "_source": ("Source",),
     "_status": ("MigrationStatus",),
-    "_step": ("Step",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

@@ -4,6 +4,7 @@ They are named tuples, not attrs classes: a first start needs them, and an attrs
 takes as long to make as a migration to run.
 """
 
+import sys
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -58,12 +59,11 @@ def _sha256() -> Any:
     """Return the SHA-256 constructor, without loading OpenSSL if that is possible.
 
     ``hashlib`` loads it, and takes longer for that than a start for all its files; the
-    standard library's ``random`` spares it the same way. CPython 3.12 and later have
-    ``_sha2``, 3.11 has ``_sha256``.
+    standard library's ``random`` spares it the same way.
     """
-    for module in ("_sha2", "_sha256"):
-        try:
-            return import_module(module).sha256
-        except ImportError:
-            continue
-    return import_module("hashlib").sha256
+    # By version, since looking for a module that is not there searches the whole path.
+    module = "_sha2" if sys.version_info >= (3, 12) else "_sha256"
+    try:
+        return import_module(module).sha256
+    except ImportError:  # not CPython
+        return import_module("hashlib").sha256

@@ -16,8 +16,8 @@ from mooring.migrate._source import DEFAULT_TABLE, Source
 
 if TYPE_CHECKING:
     from mooring.migrate._progress import Event
+    from mooring.migrate._run import Step
     from mooring.migrate._status import MigrationStatus
-    from mooring.migrate._step import Step
 
 Progress = Callable[["Event"], None]
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 import attrs
 
-from mooring.migrate._step import Step
+from mooring.migrate._run import Step
 
 
 @attrs.frozen(kw_only=True)

@@ -3,27 +3,54 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from time import perf_counter
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from mooring.core import File, MigrationSession, MigrationUnit
-from mooring.core.errors import MigrationFailedError, MooringError, StoreError
+from mooring.core.errors import (
+    MigrationFailedError,
+    MooringError,
+    OutcomeUnknownError,
+    StoreError,
+)
 from mooring.migrate._files import content
 from mooring.migrate._migration import Migration, Statement, digest
 from mooring.migrate._parse import parse
-from mooring.migrate._step import Step
 
 if TYPE_CHECKING:
     from mooring.migrate._migrator import Progress
 
 Direction = Literal["up", "down"]
 
+_UNKNOWN: Final = (
+    "all or nothing of this unit was kept: look at the status, and run again"
+)
 
-class ReadFile(NamedTuple):
+
+class Step(NamedTuple):
+    """One migration that was applied or undone, or would be.
+
+    Attributes:
+        version: Its version.
+        name: Its file name.
+        direction: ``up`` or ``down``.
+        duration: Seconds that it took; None in a plan.
+    """
+
+    version: int
+    name: str
+    direction: Literal["up", "down"]
+    duration: float | None = None
+
+
+class ReadFile:
     """A migration with what is needed to record it and to quote it."""
 
-    migration: Migration
-    digest: str
-    text: str
+    __slots__ = ("digest", "migration", "text")
+
+    def __init__(self, migration: Migration, data: bytes) -> None:
+        self.migration = migration
+        self.digest = digest(data)
+        self.text = data.decode("utf-8", "replace")
 
 
 class Batch(tuple[ReadFile, ...]):
@@ -46,8 +73,7 @@ def read_files(files: Mapping[int, File], versions: Iterable[int]) -> Batch:
     for version in versions:
         file = files[version]
         data = content(file)
-        migration = parse(data, name=file.name)
-        found.append(ReadFile(migration, digest(data), data.decode("utf-8", "replace")))
+        found.append(ReadFile(parse(data, name=file.name), data))
     return Batch(found)
 
 
@@ -104,6 +130,8 @@ class Run:
                     self._apply(unit, file, direction, kept)
         except StoreError as cause:
             del self._done[done:]
+            if isinstance(cause, OutcomeUnknownError):
+                kept = _UNKNOWN
             last = _last_statement(files[-1], direction)
             raise _failed(files[-1], last, cause, kept) from cause
 

@@ -37,6 +37,9 @@ def driver_info() -> "DriverInfo":
 @hookimpl
 def open_store(config: "PostgresConfig") -> "PostgresStore":
     """Open the database that *config* names."""
+    from mooring_postgres._client import require_client
+
+    require_client()
     from mooring_postgres._store import open_postgres
 
     return open_postgres(config)

@@ -14,6 +14,7 @@ _AS_TEXT: Final = ("json", "jsonb")
 # Infinity, and years that Python has not, would be an error after the statement is
 # done, when it is too late to say that it had no effect.
 _TIMES: Final = ("date", "time", "timetz", "timestamp", "timestamptz", "interval")
+_INFINITE: Final = (b"infinity", b"-infinity")
 
 
 def adapters() -> AdaptersMap:
@@ -43,4 +44,10 @@ def _lenient(name: str) -> type[Loader]:
             except psycopg.DataError:
                 return bytes(data).decode()
 
-    return LenientLoader
+    class IntervalLoader(LenientLoader):
+        def load(self, data: Buffer) -> object:
+            text = bytes(data)
+            # psycopg takes it for an interval of no length.
+            return text.decode() if text in _INFINITE else super().load(data)
+
+    return IntervalLoader if name == "interval" else LenientLoader

@@ -1,15 +1,22 @@
 """Opening a connection: its settings are made at the start, and read back."""
 
+import os
 from collections.abc import Mapping
+from copy import copy
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
+import psycopg
 from mooring.core import OpenError
 
+from mooring_postgres._adapt import adapters
+from mooring_postgres._connection import LEAST, BoundedConnection
 from mooring_postgres._params import connection_params, session_settings
+from mooring_postgres._refusals import open_error, shows_secret
+from mooring_postgres._target import addresses, target
 
 if TYPE_CHECKING:
     from mooring_postgres._config import PostgresConfig
-    from mooring_postgres._connection import BoundedConnection
 
 # The server's own statement_timeout comes first; this is for one that does not answer.
 _MARGIN: Final = 0.5
@@ -21,7 +28,7 @@ _TIMEOUTS: Final = frozenset(
 
 def connect(
     config: "PostgresConfig", *, timeout: float, migration: bool = False
-) -> "BoundedConnection":
+) -> BoundedConnection:
     """Return a connection on which every setting was made and verified.
 
     Args:
@@ -33,48 +40,37 @@ def connect(
     Raises:
         OpenError: It cannot be opened, or a setting does not hold; nothing is left.
     """
-    psycopg = _psycopg()
-    from mooring_postgres._adapt import adapters
-    from mooring_postgres._connection import BoundedConnection
-    from mooring_postgres._refusals import open_error, shows_secret
-
     pooled = config.pooler == "transaction" and not migration
     params = connection_params(config, migration=migration)
     threshold = None if pooled else config.prepare_threshold or None
+    hosts = addresses(target(config, migration=migration), os.environ)
+    until = monotonic() + timeout
     try:
         connection = BoundedConnection.open(
-            timeout, prepare_threshold=threshold, context=_Context(adapters()), **params
+            timeout,
+            hosts=len(hosts or [""]),
+            prepare_threshold=threshold,
+            context=_Context(adapters()),
+            **params,
         )
         try:
-            connection.limit = min(config.ping_timeout, timeout)
+            left = max(until - monotonic(), LEAST)
+            connection.limit = min(config.ping_timeout, left)
             _verify(connection, session_settings(config, migration=migration))
         except BaseException:
             connection.close()
             raise
     except psycopg.Error as cause:
         failure = open_error(cause, config, params)
-        if not shows_secret(cause, params):
-            raise failure from cause
+        # A copy, since psycopg's error keeps the connection, which shows all of params.
+        failure.__cause__ = None if shows_secret(cause, params) else copy(cause)
     else:
         limit = 0 if migration else config.statement_timeout
         connection.limit = limit + (0 if pooled else _MARGIN) if limit else None
         connection.cancels = pooled
         return connection
-    # Outside the except block: the text with the secret must not be its context.
+    # Outside the except block: what shows a secret must not be its context.
     raise failure
-
-
-def _psycopg() -> Any:
-    """Import psycopg, or say what is missing."""
-    try:
-        import psycopg
-    except ImportError as cause:
-        raise OpenError(
-            f"psycopg cannot be used: {str(cause).partition(chr(10))[0]}",
-            hint="install psycopg with a libpq of its own: pip install"
-            " 'psycopg[binary]'; or the system's libpq, such as Debian's libpq5",
-        ) from cause
-    return psycopg
 
 
 class _Context:
@@ -86,7 +82,7 @@ class _Context:
         self.adapters = adapters
 
 
-def _verify(connection: "BoundedConnection", expected: Mapping[str, str]) -> None:
+def _verify(connection: BoundedConnection, expected: Mapping[str, str]) -> None:
     """Read back what was set: a pooler may have left it out.
 
     Raises:

@@ -4,7 +4,7 @@ Neither ``statement_timeout`` nor TCP keepalive ends the wait for a server that 
 frozen or for packets that vanish: the client must count for itself.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from contextvars import ContextVar
 from time import monotonic
@@ -16,12 +16,15 @@ from psycopg.abc import PQGen, PQGenConn
 
 T = TypeVar("T")
 
+# Seconds for a wait where what came before it took all the time that there was.
+LEAST: Final = 0.1
 # How often a wait looks up, for signals and deadlines.
 _INTERVAL: Final = 0.1
 # Seconds for a statement to end after the server was asked to cancel it.
 _GRACE: Final = 1.0
 
-_connect_until: ContextVar[float] = ContextVar("mooring_postgres_connect_until")
+# When each attempt to connect has to end, in the order of the attempts.
+_ends: ContextVar[Iterator[float]] = ContextVar("mooring_postgres_ends")
 
 
 class DeadlineError(psycopg.OperationalError):
@@ -44,22 +47,28 @@ class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
     cancelled = False
 
     @classmethod
-    def open(cls, timeout: float, **options: Any) -> Self:
+    def open(cls, timeout: float, *, hosts: int = 1, **options: Any) -> Self:
         """Connect as ``psycopg.connect(**options)`` does, within *timeout* seconds.
 
         psycopg's own limit counts whole seconds, at least two, and each address anew;
         this one is exact to a tenth of a second, and for all of them. The time that the
         resolver takes for a name is not in it.
+
+        Args:
+            timeout: Seconds, > 0.
+            hosts: How many are named. One that does not answer takes its share of what
+                is left, so that the next can be tried.
+            options: What psycopg connects with.
         """
-        token = _connect_until.set(monotonic() + timeout)
+        token = _ends.set(_shared(timeout, hosts))
         try:
             return cls.connect(autocommit=True, **options)
         finally:
-            _connect_until.reset(token)
+            _ends.reset(token)
 
     @classmethod
     def _connect_gen(cls, conninfo: str = "") -> PQGenConn[Self]:
-        return _bounded(super()._connect_gen(conninfo), _connect_until.get())
+        return _bounded(super()._connect_gen(conninfo), next(_ends.get()))
 
     def wait(
         self, gen: PQGen[T], interval: float = _INTERVAL, timeout: float | None = None
@@ -80,6 +89,15 @@ class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
         # Not close(), which would wait for the lock that this wait holds.
         self.pgconn.finish()
         raise DeadlineError("the server did not answer in time")
+
+
+def _shared(timeout: float, attempts: int) -> Iterator[float]:
+    """Yield the end of each attempt, without end: a name can have several addresses."""
+    until = monotonic() + timeout
+    while True:
+        now = monotonic()
+        yield now + (until - now) / max(attempts, 1)
+        attempts -= 1
 
 
 def _bounded(gen: PQGenConn[T], until: float) -> Generator[tuple[int, Any], Any, T]:

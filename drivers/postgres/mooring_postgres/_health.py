@@ -3,7 +3,9 @@
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
-from mooring.core import Check, Health, MooringError, OpenError, StoreError
+from mooring.core import Check, Health, PoolTimeoutError, StoreError
+
+from mooring_postgres._connection import LEAST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,31 +31,38 @@ def check(store: "PostgresStore", *, deep: bool, timeout: float) -> Health:
     if store.closed:
         closed = Check(name="ping", status="failed", detail="the store is closed")
         return Health.of((closed,), latency=monotonic() - started)
-    checks = [*_server(store, started + timeout, deep=deep), _pool(store)]
+    checks = [*_server(store, timeout, deep=deep), _pool(store)]
     return Health.of(tuple(checks), latency=monotonic() - started)
 
 
-def _server(
-    store: "PostgresStore", deadline: float, *, deep: bool
-) -> "Iterator[Check]":
+def _server(store: "PostgresStore", timeout: float, *, deep: bool) -> "Iterator[Check]":
     """Ask the server, on a connection that comes free in time."""
     pool = store.pool
+    deadline = monotonic() + timeout
     try:
-        lease = pool.acquire(max(deadline - monotonic(), 0.001))
-    except OpenError as error:
-        yield Check(name="ping", status="failed", detail=error.message)
-        return
-    except MooringError as error:
+        lease = pool.acquire(timeout)
+    except PoolTimeoutError as error:
         yield Check(name="ping", status="unknown", detail=error.message)
+        return
+    except StoreError as error:
+        yield _no_answer(error, timeout, late=monotonic() >= deadline)
         return
     session = lease.connection
     try:
-        with session.limited(max(deadline - monotonic(), 0.001)):
+        with session.limited(max(deadline - monotonic(), LEAST)):
             yield from _answers(session, deep=deep)
     except StoreError as error:
-        yield Check(name="ping", status="failed", detail=error.message)
+        yield _no_answer(error, timeout, late=monotonic() >= deadline)
     finally:
         pool.release(lease, discard=not session.reset())
+
+
+def _no_answer(error: StoreError, timeout: float, *, late: bool) -> Check:
+    """Return what is known of a server that could not be asked."""
+    if late:
+        detail = f"the server did not answer within {timeout:g} s"
+        return Check(name="ping", status="unknown", detail=detail)
+    return Check(name="ping", status="failed", detail=error.message)
 
 
 def _answers(session: "PostgresSession", *, deep: bool) -> "Iterator[Check]":

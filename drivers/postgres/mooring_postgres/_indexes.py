@@ -5,9 +5,14 @@ from typing import Final
 
 from mooring_postgres._session import PostgresSession
 
+# Neither one that is being built now, nor that of a partitioned table (kind "I"), which
+# is made INVALID on purpose until those of its partitions are attached.
 _INVALID: Final = """
-SELECT c.relname FROM pg_catalog.pg_index AS i
-JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid
+SELECT c.relname, n.nspname, pg_catalog.pg_table_is_visible(c.oid),
+    c.oid::regclass::text
+FROM pg_catalog.pg_index AS i
+JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid AND c.relkind = 'i'
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 WHERE NOT i.indisvalid AND i.indexrelid NOT IN (
     SELECT index_relid FROM pg_catalog.pg_stat_progress_create_index
 )
@@ -16,11 +21,20 @@ ORDER BY c.relname
 
 
 def invalid_indexes(session: PostgresSession, text: str) -> list[str]:
-    """Return the INVALID indexes whose names stand in *text*.
+    """Return the INVALID indexes that *text* names, as SQL writes them.
 
-    One that is being built by somebody else is not among them.
+    One in a schema that is not searched is meant only where its schema is named too.
     """
-    words = set(re.findall(r"\w+", text.lower()))
-    found = [name for (name,) in session.query(_INVALID)]
-    # A failed REINDEX CONCURRENTLY leaves a new one beside the old.
-    return [name for name in found if re.sub(r"_ccnew\d*$", "", name).lower() in words]
+    return [
+        written
+        for name, schema, visible, written in session.query(_INVALID)
+        # A failed REINDEX CONCURRENTLY leaves a new one beside the old.
+        if _names(text, re.sub(r"_ccnew\d*$", "", name))
+        and (visible or _names(text, schema))
+    ]
+
+
+def _names(text: str, name: str) -> bool:
+    """Return whether an identifier stands in a text, quoted or not."""
+    written = re.escape(name.replace('"', '""'))
+    return bool(re.search(rf"(?<!\w){written}(?!\w)", text, re.IGNORECASE))

@@ -19,6 +19,7 @@ LOCK_ID: Final = 4_097_083_626
 _FIRST_POLL: Final = 0.01
 _LONGEST_POLL: Final = 0.5
 
+# Of a session of another role only the pid is told to everybody.
 _HOLDER: Final = """
 SELECT a.pid, a.application_name, coalesce(host(a.client_addr), 'the same machine'),
     to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
@@ -32,15 +33,19 @@ WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
 """
 
 
-def acquire(session: PostgresSession, timeout: float) -> None:
-    """Take the lock, or raise MigrationLockError after *timeout* seconds.
+def acquire(session: PostgresSession, timeout: float, *, deadline: float) -> None:
+    """Take the lock, or raise MigrationLockError.
 
     It is asked for again and again, each time in a transaction of its own: a waiting
     call would hold a snapshot, for which CREATE INDEX CONCURRENTLY waits in turn.
+
+    Args:
+        session: A session of its own.
+        timeout: Seconds that whoever migrates is ready to wait, for the message.
+        deadline: When they are over, on the monotonic clock.
     """
-    deadline = monotonic() + timeout
     pause = _FIRST_POLL
-    while not session.query("SELECT pg_try_advisory_lock(%s)", (LOCK_ID,))[0][0]:
+    while not _try(session):
         if monotonic() >= deadline:
             raise MigrationLockError(
                 f"waited {timeout:g} s for the migration lock of {session.target};"
@@ -60,8 +65,8 @@ def require(session: PostgresSession) -> None:
     if found != [(True,)]:
         raise StoreError(
             "the migration lock is not held by the session that is to migrate",
-            hint="a pooler lends another session each time: let migration_conn_string"
-            " lead to the server itself",
+            hint="remove pg_advisory_unlock_all() from the files; where a pooler lends"
+            " another session each time, set migration_conn_string",
         )
 
 
@@ -70,9 +75,18 @@ def release(session: PostgresSession) -> None:
     session.query("SELECT pg_advisory_unlock(%s)", (LOCK_ID,))
 
 
+def _try(session: PostgresSession) -> bool:
+    # A server that does not answer is not waited for longer than elsewhere.
+    with session.limited(session.ping_timeout):
+        found: bool = session.query("SELECT pg_try_advisory_lock(%s)", (LOCK_ID,))[0][0]
+    return found
+
+
 def _holder(session: PostgresSession) -> str:
     found = session.query(_HOLDER, (LOCK_ID,))
     if not found:
         return "somebody"
     pid, name, host, since = found[0]
+    if since is None:
+        return f"pid {pid}, of another role,"
     return f"pid {pid} ({name or 'no name'}) on {host}, connected since {since},"

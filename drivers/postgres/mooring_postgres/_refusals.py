@@ -39,6 +39,16 @@ _KNOWN: Final = (
         "make it (createuser), or correct user",
     ),
     (
+        r"role \"(?P<name>[^\"]*)\" is not permitted to log in",
+        "the role {name!r} may not log in",
+        "let it (ALTER ROLE ... LOGIN), or set user to another one",
+    ),
+    (
+        r"permission denied for database \"(?P<name>[^\"]*)\"",
+        "the role may not use the database {name!r}",
+        "let it (GRANT CONNECT ON DATABASE), or set user to another one",
+    ),
+    (
         r"no pg_hba.conf entry|pg_hba.conf rejects",
         "the server does not let this user in from here",
         "add a line for it to pg_hba.conf; one for hostssl needs sslmode: require",
@@ -57,6 +67,11 @@ _KNOWN: Final = (
         r"starting up|shutting down|in recovery mode|not yet accepting",
         "the server is not ready",
         "wait and try again",
+    ),
+    (
+        r"server closed the connection unexpectedly|Connection reset",
+        "the connection broke while it was made",
+        "is it a PostgreSQL server? If it stops or starts now, try again",
     ),
     (
         r"unsupported startup parameter",

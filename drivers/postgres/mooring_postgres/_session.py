@@ -61,6 +61,7 @@ class PostgresSession:
         "_cursor",
         "_execute",
         "_in_block",
+        "_is_open",
         "_poll",
         "_read",
         "_read_only",
@@ -90,6 +91,7 @@ class PostgresSession:
         self._controls: Cursor = connection.cursor()
         self._in_block = False  # begun by us, whatever became of the connection since
         self._read_only = False
+        self._is_open = True
         self._stale = False
         self._unreplicated = False
         self._streams = count(1)
@@ -102,6 +104,12 @@ class PostgresSession:
     def in_transaction(self) -> bool:
         """Whether the server has a transaction open."""
         return self.connection.pgconn.transaction_status in _OPEN
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the server waits for the data of a COPY: fit for nothing else."""
+        status = self.connection.pgconn.transaction_status
+        return bool(status == TransactionStatus.ACTIVE)
 
     def run(self, statement: Statement, text: str, values: Values) -> Result:
         """Execute one statement and fetch all of its rows; see `core.Session`."""
@@ -226,12 +234,13 @@ class PostgresSession:
 
     def is_quiet(self) -> bool:
         """Return False if the server sent something since: mostly, that it is gone."""
-        return not self._poll.poll(0)
+        # The descriptor of one that is closed may be somebody else's by now.
+        return self._is_open and not self._poll.poll(0)
 
-    def is_alive(self) -> bool:
-        """Ask the server, within ``ping_timeout``, if it is still there."""
+    def is_alive(self, left: float) -> bool:
+        """Ask the server if it is still there, within *left* and ``ping_timeout``."""
         try:
-            with self.limited(self.ping_timeout):
+            with self.limited(min(left, self.ping_timeout)):
                 self._controls.execute("", prepare=False)
         except psycopg.Error:
             return False
@@ -248,21 +257,16 @@ class PostgresSession:
 
     def control(self, sql: str) -> None:
         """Execute a statement of ours that returns nothing."""
-        try:
-            self._controls.execute(sql, prepare=False)
-        except psycopg.Error as cause:
-            raise self._error(cause) from cause
+        self._command(sql)
 
     def query(self, sql: str, values: Sequence[object] | None = None) -> Rows:
         """Execute a query of ours, with ``%s`` for values, and return its rows."""
-        try:
-            rows: Rows = self._controls.execute(sql, values, prepare=False).fetchall()
-        except psycopg.Error as cause:
-            raise self._error(cause) from cause
+        rows: Rows = self._command(sql, values).fetchall()
         return rows
 
     def close(self) -> None:
         """Close the connection; it never raises."""
+        self._is_open = False
         with suppress(psycopg.Error):
             self.connection.close()
 
@@ -270,6 +274,15 @@ class PostgresSession:
         """Use one cursor for all statements: each is fetched before the next begins."""
         self._cursor: Cursor = self.connection.cursor()
         self._execute = self._cursor.execute
+
+    def _command(self, sql: str, values: Sequence[object] | None = None) -> Cursor:
+        try:
+            cursor = self._controls.execute(sql, values, prepare=False)
+        except psycopg.Error as cause:
+            raise self._error(cause) from cause
+        if self._unreplicated:
+            self._refuse_unreplicated()
+        return cursor
 
     def _rows(self, cursor: Cursor) -> Rows:
         try:
@@ -288,8 +301,7 @@ class PostgresSession:
     ) -> Generator[tuple[Any, Rows], None, None]:
         """Yield the rows of what is no query, and so is done as a whole."""
         result = self.run(statement, text, values)
-        names = result.keys()
-        columns = [(name,) for name in names]
+        columns = list(zip(result.keys(), strict=True))
         rows = [tuple(row) for row in result]
         for start in range(0, len(rows), size):
             yield columns, rows[start : start + size]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from mooring.core import (
@@ -16,6 +17,7 @@ from mooring.core import (
 
 from mooring_postgres._config import PostgresConfig
 from mooring_postgres._connect import connect
+from mooring_postgres._connection import LEAST
 from mooring_postgres._dialect import translate
 from mooring_postgres._params import connect_timeout, described
 from mooring_postgres._session import PostgresSession
@@ -113,9 +115,16 @@ class PostgresStore(SqlStoreBase[PostgresSession]):
         """Return what is applied, None if nothing ever was; see `Migratable`."""
         from mooring_postgres._versions import read_versions
 
+        if Capability.CONCURRENT_SNAPSHOTS not in self.capabilities:
+            self.refuse_nested()  # there is one connection, and the scope has it
+        started = monotonic()
         lease = self._writers.acquire(timeout)
+        limit = lease.connection.connection.limit
+        if timeout is not None:
+            limit = max(timeout - (monotonic() - started), LEAST)
         try:
-            return read_versions(lease.connection, table)
+            with lease.connection.limited(limit):
+                return read_versions(lease.connection, table)
         finally:
             self._writers.release(lease, discard=not lease.connection.reset())
 

@@ -29,11 +29,16 @@ CREATE TABLE IF NOT EXISTS {table} (
 """
 # Kinds of relations (PostgreSQL, chapter 53, "pg_class"): tables, partitioned or not.
 _TABLES: Final = ("r", "p")
+# PostgreSQL, appendix A, "PostgreSQL Error Codes".
+_INSUFFICIENT_PRIVILEGE: Final = "42501"
 
 
 def folded(table: str) -> str:
-    """Return the name that the server gives a table whose name is not quoted."""
-    return table.lower()
+    """Return the name that the server gives a table whose name is not quoted.
+
+    It folds letters and cuts (PostgreSQL, section 4.1.1).
+    """
+    return table.lower()[:63]
 
 
 def tables_present(session: PostgresSession, table: str) -> set[str]:
@@ -76,10 +81,12 @@ def read_versions(session: PostgresSession, table: str) -> list[AppliedRow] | No
         rows = session.query(
             "SELECT v.version_id,"
             ' to_char(v.tstamp, \'YYYY-MM-DD"T"HH24:MI:SS"Z"\'),'
-            f" {digest}, {seconds} FROM {table} AS v {join}"
+            f' {digest}, {seconds} FROM "{folded(table)}" AS v {join}'
             " WHERE v.version_id > 0 ORDER BY v.version_id, v.id"
         )
     except StatementError as cause:
+        if getattr(cause.__cause__, "sqlstate", "") == _INSUFFICIENT_PRIVILEGE:
+            raise
         raise StoreError(
             f"{table} is not a table of applied migrations: {cause.message}",
             hint="rename it, or give the migrations another version table",

@@ -8,7 +8,7 @@ from mooring.core import ConfigError, Problem, StoreConfig, option
 from mooring_sqlite._path import path_problem, unquoted
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)  # as StoreConfig has them
 class SqliteConfig(StoreConfig):
     """Where the database is, and how its connections behave."""
 

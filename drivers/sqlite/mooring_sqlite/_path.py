@@ -8,7 +8,6 @@ import os
 import re
 import stat
 from errno import EEXIST
-from typing import NamedTuple
 
 from mooring.core import CorruptStoreError, OpenError
 
@@ -21,7 +20,7 @@ _URI_PARAMETERS = {"mode": ("rw", "rwc"), "cache": ("private",)}
 _LONGEST_NAME = 255 - 13
 
 
-class Location(NamedTuple):
+class Location:
     """Where a database is.
 
     Attributes:
@@ -29,8 +28,11 @@ class Location(NamedTuple):
         must_exist: Refuse to create it.
     """
 
-    path: str
-    must_exist: bool = False
+    __slots__ = ("must_exist", "path")
+
+    def __init__(self, path: str, *, must_exist: bool = False) -> None:
+        self.path = path
+        self.must_exist = must_exist
 
     @property
     def in_memory(self) -> bool:
@@ -93,7 +95,7 @@ def locate(path: str, *, create: bool = True) -> Location:
         must_exist = must_exist or ("mode", "rw") in parameters
     if path == MEMORY:
         return Location(MEMORY)
-    return Location(os.path.realpath(path), must_exist)
+    return Location(os.path.realpath(path), must_exist=must_exist)
 
 
 def file_identity(path: str) -> tuple[int, int] | None:

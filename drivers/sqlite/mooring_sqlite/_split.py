@@ -1,41 +1,46 @@
 """Telling the SQL statements of a migration apart, as SQLite does."""
 
 import re
-import sqlite3
 from collections.abc import Iterator
+from sqlite3 import complete_statement
 from typing import Final
 
+# Compiled for the first text that needs them, and kept by `re`: the statements of most
+# files do without, and a first start with them.
 # Strings, quoted names and comments, whose semicolons mean nothing; and those that do.
-_SEMICOLON: Final = re.compile(
-    r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]"""
-    r"""|--[^\n]*|/\*.*?\*/|(;)""",
-    re.DOTALL,
+_SEMICOLON: Final = (
+    r"""(?s)'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]"""
+    r"""|--[^\n]*|/\*.*?\*/|(;)"""
 )
-_COMMENTS: Final = r"(?:\s|\ufeff|--[^\n]*(?:\n|$)|/\*.*?\*/)*"
-_FIRST_WORD: Final = re.compile(rf"{_COMMENTS}([A-Za-z]*)", re.DOTALL)
+_COMMENTS: Final = r"(?s:\s|\ufeff|--[^\n]*(?:\n|$)|/\*.*?\*/)*"
 
 
 def split(sql: str) -> Iterator[tuple[int, str]]:
     """Yield each SQL statement of *sql* with its offset, as SQLite tells them apart."""
     start = 0
-    for match in _SEMICOLON.finditer(sql):
-        if match[1] is None:
-            continue
-        # The bodies of triggers hold semicolons too.
-        if sqlite3.complete_statement(sql[start : match.end()]):
-            yield start, sql[start : match.end()]
-            start = match.end()
-    if first_word_at(sql[start:]) < len(sql) - start:
-        yield start, sql[start:]
+    while (end := sql.find(";", start) + 1) and complete_statement(sql[start:end]):
+        yield start, sql[start:end]
+        start = end
+    if end:  # a semicolon in a string, a comment or the body of a trigger
+        for match in re.compile(_SEMICOLON).finditer(sql, start):
+            if match[1] is not None and complete_statement(sql[start : match.end()]):
+                yield start, sql[start : match.end()]
+                start = match.end()
+    rest = sql[start:]
+    if rest.strip() and first_word_at(rest) < len(rest):
+        yield start, rest
 
 
 def first_word(sql: str) -> str:
     """Return the first word behind white space and comments, upper-cased, or ""."""
-    match = _FIRST_WORD.match(sql)
-    return match[1].upper() if match else ""
+    word = "".join(sql.split(maxsplit=1)[:1])
+    if not (word.isascii() and word.isalpha()):
+        match = re.match(rf"{_COMMENTS}([A-Za-z]*)", sql)
+        word = match[1] if match else ""
+    return word.upper()
 
 
 def first_word_at(sql: str) -> int:
     """Return the offset behind white space and comments."""
-    match = _FIRST_WORD.match(sql)
-    return match.start(1) if match else 0
+    match = re.match(_COMMENTS, sql)
+    return match.end() if match else 0

@@ -127,7 +127,7 @@ class SqliteStore(SqlStoreBase[SqliteSession]):
             return True
         return file_identity(self.location.path) == self._file
 
-    def _is_same_file(self, session: SqliteSession) -> bool:  # noqa: ARG002 - a pool's check
+    def _is_same_file(self, *_: object) -> bool:
         return self.has_same_file()
 
     def _require_same_file(self) -> None:
@@ -158,6 +158,8 @@ class SqliteStore(SqlStoreBase[SqliteSession]):
 
         # Right after opening, the connection that is there already serves.
         pool = self._writers if self._writers.stats.idle else self._readers
+        if Capability.CONCURRENT_SNAPSHOTS not in self.capabilities:
+            self.refuse_nested()  # there is one connection, and the scope has it
         lease = pool.acquire(timeout)
         try:
             return read_versions(lease.connection, table)

@@ -1,10 +1,15 @@
-"""Each fault of the proxy, as a client of PostgreSQL meets it."""
+"""Each fault of the proxy, as a client of PostgreSQL meets it.
+
+The connections are closed, and not used by ``with`` themselves: at its end, one that
+could not send would try to commit, fail again, and stay open.
+"""
 
 import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import closing
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -25,10 +30,10 @@ PATIENCE = 20.0
 def table(postgres_server: DatabaseServer) -> Iterator[str]:
     """The name of a table of one integer column."""
     name = "proxied"
-    with postgres_server.connect() as connection:
+    with closing(postgres_server.connect()) as connection:
         connection.execute("CREATE TABLE proxied (id integer)")
     yield name
-    with postgres_server.connect() as connection:
+    with closing(postgres_server.connect()) as connection:
         connection.execute("DROP TABLE proxied")
 
 
@@ -53,7 +58,7 @@ def tls_proxy(
 
 def count(server: DatabaseServer, table: str) -> int:
     query = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))
-    with server.connect() as connection:
+    with closing(server.connect()) as connection:
         (number,) = connection.execute(query).fetchone() or (-1,)
     return int(number)
 
@@ -75,7 +80,7 @@ def hangs(spawn: Spawn, work: Callable[[], object]) -> "Future[Any]":
 
 def test_forwards_what_is_larger_than_its_buffer(proxy: Proxy) -> None:
     text = "é" * 3_000_000
-    with proxy.server.connect() as connection:
+    with closing(proxy.server.connect()) as connection:
         row = connection.execute("SELECT %s || ''", [text]).fetchone()
 
     assert row == (text,)
@@ -89,7 +94,7 @@ def test_forwards_to_a_server_that_was_restarted() -> None:
         with pytest.raises(psycopg.OperationalError):
             proxy.server.connect()
         server.start()
-        with proxy.server.connect() as connection:
+        with closing(proxy.server.connect()) as connection:
             assert ask(connection) == (1,)
 
 
@@ -98,7 +103,10 @@ def test_forwards_to_the_unix_socket() -> None:
         server_by_socket = DatabaseServer(
             host=server.socket_folder, port=server.port, user="postgres", password=""
         )
-        with Proxy(server_by_socket) as proxy, proxy.server.connect() as connection:
+        with (
+            Proxy(server_by_socket) as proxy,
+            closing(proxy.server.connect()) as connection,
+        ):
             assert ask(connection) == (1,)
 
 
@@ -109,7 +117,7 @@ def test_end_of_a_client_reaches_the_server(proxy: Proxy) -> None:
     connection.close()
     query = "SELECT count(*) FROM pg_stat_activity WHERE pid = %s"
     deadline = monotonic() + PATIENCE
-    with proxy.server.connect() as other:
+    with closing(proxy.server.connect()) as other:
         while other.execute(query, [pid]).fetchone() != (0,):
             assert monotonic() < deadline
 
@@ -118,21 +126,24 @@ def test_end_of_a_client_reaches_the_server(proxy: Proxy) -> None:
 
 
 def test_cut_ends_open_connections_and_no_new_one(proxy: Proxy) -> None:
-    with proxy.server.connect() as first, proxy.server.connect() as second:
+    with (
+        closing(proxy.server.connect()) as first,
+        closing(proxy.server.connect()) as second,
+    ):
         proxy.cut()
         for connection in (first, second):
             with pytest.raises(psycopg.OperationalError, match="server closed"):
                 ask(connection)
 
     assert proxy.cuts == 2
-    with proxy.server.connect() as third:
+    with closing(proxy.server.connect()) as third:
         assert ask(third) == (1,)
 
 
 @pytest.mark.parametrize("how", ["fin", "rst"])
 def test_cut_is_an_end_or_a_reset_as_it_was_told(proxy: Proxy, how: Any) -> None:
     with (
-        proxy.server.connect() as connection,
+        closing(proxy.server.connect()) as connection,
         socket.fromfd(connection.fileno(), socket.AF_INET, socket.SOCK_STREAM) as peer,
     ):
         peer.settimeout(PATIENCE)
@@ -146,13 +157,13 @@ def test_cut_is_an_end_or_a_reset_as_it_was_told(proxy: Proxy, how: Any) -> None
 
 
 def test_refuse_refuses_new_connections_and_keeps_open_ones(proxy: Proxy) -> None:
-    with proxy.server.connect() as connection:
+    with closing(proxy.server.connect()) as connection:
         proxy.refuse()
         with pytest.raises(psycopg.OperationalError, match="refused"):
             proxy.server.connect()
         assert ask(connection) == (1,)
     proxy.forward()
-    with proxy.server.connect() as connection:
+    with closing(proxy.server.connect()) as connection:
         assert ask(connection) == (1,)
 
 
@@ -164,7 +175,7 @@ def test_cut_before_answer_of_commit_loses_the_answer_and_not_the_row(
     connection.autocommit = False
     connection.execute("INSERT INTO proxied VALUES (1)")
     proxy.cut_before_answer(b"COMMIT", how)
-    with connection, pytest.raises(psycopg.OperationalError):
+    with closing(connection), pytest.raises(psycopg.OperationalError):
         connection.commit()
 
     assert proxy.cuts == 1
@@ -175,7 +186,10 @@ def test_cut_before_answer_of_a_single_write_is_for_one_connection_once(
     proxy: Proxy, postgres_server: DatabaseServer, table: str
 ) -> None:
     proxy.cut_before_answer(b"INSERT INTO proxied")
-    with proxy.server.connect() as first, proxy.server.connect() as second:
+    with (
+        closing(proxy.server.connect()) as first,
+        closing(proxy.server.connect()) as second,
+    ):
         assert ask(first) == (1,)
         with pytest.raises(psycopg.OperationalError):
             second.execute("INSERT INTO proxied VALUES (%s)", [1])
@@ -192,7 +206,7 @@ def test_cut_before_answer_finds_what_is_sent_in_pieces(
     statement = f"INSERT INTO proxied SELECT 1 -- {'x' * 300_000} marker"
     proxy.cut_before_answer(b"marker")
     with (
-        proxy.server.connect() as connection,
+        closing(proxy.server.connect()) as connection,
         pytest.raises(psycopg.OperationalError),
     ):
         connection.execute(statement.encode())
@@ -201,7 +215,7 @@ def test_cut_before_answer_finds_what_is_sent_in_pieces(
 
 
 def test_cut_after_so_many_bytes_of_a_result_cuts_in_the_middle(proxy: Proxy) -> None:
-    with proxy.server.connect() as connection:
+    with closing(proxy.server.connect()) as connection:
         proxy.cut_after(10_000)
         with pytest.raises(psycopg.OperationalError):
             connection.execute("SELECT repeat('x', 100000)")
@@ -212,7 +226,7 @@ def test_cut_after_so_many_bytes_of_a_result_cuts_in_the_middle(proxy: Proxy) ->
 def test_cut_after_so_many_bytes_of_a_statement_keeps_it_from_the_server(
     proxy: Proxy, postgres_server: DatabaseServer, table: str
 ) -> None:
-    with proxy.server.connect() as connection:
+    with closing(proxy.server.connect()) as connection:
         proxy.cut_after(10, to="server", how="rst")
         with pytest.raises(psycopg.OperationalError):
             connection.execute("INSERT INTO proxied VALUES (1)")
@@ -227,7 +241,7 @@ def test_cut_after_so_many_bytes_of_a_statement_keeps_it_from_the_server(
 def test_swallow_lets_a_query_hang_until_the_connection_is_cut(
     proxy: Proxy, spawn: Spawn
 ) -> None:
-    with proxy.server.connect() as connection:
+    with closing(proxy.server.connect()) as connection:
         proxy.swallow()
         query = hangs(spawn, lambda: ask(connection))
         proxy.cut()
@@ -246,7 +260,7 @@ def test_swallow_lets_a_connect_hang_as_long_as_its_client_waits(proxy: Proxy) -
 def test_swallow_to_the_client_only_lets_the_server_work(
     proxy: Proxy, postgres_server: DatabaseServer, table: str, spawn: Spawn
 ) -> None:
-    with proxy.server.connect() as connection:
+    with closing(proxy.server.connect()) as connection:
         proxy.swallow(to="client")
         insert = "INSERT INTO proxied VALUES (1)"
         query = hangs(spawn, lambda: connection.execute(insert))
@@ -259,7 +273,7 @@ def test_swallow_to_the_client_only_lets_the_server_work(
 def test_swallow_to_the_server_only_keeps_the_work_from_it(
     proxy: Proxy, postgres_server: DatabaseServer, table: str, spawn: Spawn
 ) -> None:
-    with proxy.server.connect() as connection:
+    with closing(proxy.server.connect()) as connection:
         proxy.swallow(to="server")
         insert = "INSERT INTO proxied VALUES (1)"
         query = hangs(spawn, lambda: connection.execute(insert))
@@ -272,7 +286,10 @@ def test_swallow_to_the_server_only_keeps_the_work_from_it(
 def test_connection_that_lost_bytes_stays_silent_and_others_work_again(
     proxy: Proxy, spawn: Spawn
 ) -> None:
-    with proxy.server.connect() as lost, proxy.server.connect() as other:
+    with (
+        closing(proxy.server.connect()) as lost,
+        closing(proxy.server.connect()) as other,
+    ):
         proxy.swallow()
         query = hangs(spawn, lambda: ask(lost))
         proxy.forward()
@@ -284,13 +301,13 @@ def test_connection_that_lost_bytes_stays_silent_and_others_work_again(
 
 
 def test_delay_holds_back_each_way_until_it_is_taken_back(proxy: Proxy) -> None:
-    with proxy.server.connect() as connection:
+    with closing(proxy.server.connect()) as connection:
         proxy.delay(0.2)
         began = monotonic()
         assert ask(connection) == (1,)
         assert monotonic() - began >= 0.4
+        proxy.delay(1000)  # longer than the test may take
         proxy.forward()
-        began = monotonic()
         assert ask(connection) == (1,)
 
 
@@ -332,7 +349,7 @@ def test_tls_with_another_name_is_refused_by_the_client(
 
 
 def test_tls_proxy_takes_a_client_that_asks_for_none(tls_proxy: Proxy) -> None:
-    with tls_proxy.server.connect(sslmode="disable") as connection:
+    with closing(tls_proxy.server.connect(sslmode="disable")) as connection:
         assert not connection.pgconn.ssl_in_use
         assert ask(connection) == (1,)
 
@@ -341,7 +358,7 @@ def test_tls_proxy_takes_a_client_that_asks_for_none(tls_proxy: Proxy) -> None:
 def test_faults_work_inside_tls(
     tls_proxy: Proxy, postgres_server: DatabaseServer, table: str, how: Any
 ) -> None:
-    with tls_proxy.server.connect(sslmode="require") as connection:
+    with closing(tls_proxy.server.connect(sslmode="require")) as connection:
         tls_proxy.cut_before_answer(b"INSERT INTO proxied", how)
         with pytest.raises(psycopg.OperationalError):
             connection.execute("INSERT INTO proxied VALUES (1)")
@@ -359,7 +376,7 @@ def test_swallow_lets_a_tls_handshake_hang(tls_proxy: Proxy) -> None:
 def test_server_without_tls_answers_for_itself_through_a_plain_proxy(
     proxy: Proxy,
 ) -> None:
-    with proxy.server.connect(sslmode="prefer") as connection:
+    with closing(proxy.server.connect(sslmode="prefer")) as connection:
         assert not connection.pgconn.ssl_in_use
     with pytest.raises(psycopg.OperationalError, match="server does not support SSL"):
         proxy.server.connect(sslmode="require")
@@ -380,9 +397,9 @@ def test_close_resets_connections_and_leaves_no_thread_and_no_listener(
 
     assert "proxy" not in {thread.name for thread in threading.enumerate()}
     assert proxy.connections == 0
-    with hung, pytest.raises(psycopg.OperationalError):
+    with closing(hung), pytest.raises(psycopg.OperationalError):
         query.result(PATIENCE)
-    with idle, pytest.raises(psycopg.OperationalError):
+    with closing(idle), pytest.raises(psycopg.OperationalError):
         ask(idle)
     with pytest.raises(psycopg.OperationalError, match="refused"):
         proxy.server.connect()

@@ -9,7 +9,6 @@ import traceback
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
-from itertools import product
 from pathlib import Path
 from time import monotonic
 
@@ -19,27 +18,9 @@ from mooring_sqlite import SqliteStore
 
 OpenSqlite = Callable[..., SqliteStore]
 Start = Callable[..., "subprocess.Popen[str]"]
-Rows = list[tuple[object, ...]]
 
 VERSIONS = [20250603124835, 20250603124915, 20250711163857, 20250711163858]
 TABLES = ["api_keys", "task_states", "users", "workflow_states"]
-INDEXES = [
-    "idx_api_keys_created_at",
-    "idx_api_keys_hash",
-    "idx_api_keys_user_id",
-    "idx_task_states_parent_state_id",
-    "idx_task_states_status",
-    "idx_task_states_task_id",
-    "idx_task_states_workflow_exec_id",
-    "idx_task_states_workflow_id",
-    "idx_users_email_ci",
-    "idx_users_role",
-    "idx_workflow_states_created_at",
-    "idx_workflow_states_status",
-    "idx_workflow_states_updated_at",
-    "idx_workflow_states_workflow_id",
-    "idx_workflow_states_workflow_status",
-]
 
 # The schema as the project was asked for, without its PRAGMA lines.
 ASKED_FOR = """
@@ -164,11 +145,6 @@ ADD_TASK = (
     " workflow_exec_id, workflow_id, parent_state_id)"
     " VALUES ('task', 'PENDING', :id, 't', :workflow, 'w', :parent)"
 )
-ADD_TYPED_TASK = (
-    "INSERT INTO task_states (component, status, task_exec_id, task_id,"
-    " workflow_exec_id, workflow_id, execution_type, agent_id, action_id, tool_id)"
-    " VALUES ('task', 'PENDING', :id, 't', 'w1', 'w', :type, :agent, :action, :tool)"
-)
 ADD_USER = "INSERT INTO users (id, email, role) VALUES (:id, :email, :role)"
 ADD_KEY = (
     "INSERT INTO api_keys (id, user_id, hash, prefix)"
@@ -239,109 +215,6 @@ def digest(path: Path) -> str:
     return sha256(path.read_bytes()).hexdigest()
 
 
-class TestMigrations:
-    def test_should_apply_all_migrations_successfully(
-        self, open_sqlite: OpenSqlite, tmp_path: Path
-    ) -> None:
-        with open_sqlite(migrate="skip") as store:
-            migrator = migrate.Migrator(store)
-            steps = migrator.up()
-
-            assert [step.version for step in steps] == VERSIONS
-            assert all(step.direction == "up" for step in steps)
-            assert {found.state for found in migrator.status()} == {"applied"}
-            assert migrator.at_head()
-
-        assert versions(tmp_path / "app.db") == [0, *VERSIONS]
-
-    @pytest.mark.parametrize("path", ["app.db", ":memory:"])
-    def test_should_create_all_required_tables(
-        self, open_sqlite: OpenSqlite, path: str
-    ) -> None:
-        store = open_sqlite(path)
-        ours = {"goose_db_version", "mooring_migrations", "sqlite_sequence"}
-        rows = store.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-
-        assert {row["name"] for row in rows} - ours == set(TABLES)
-
-    def test_should_create_all_indexes(
-        self, open_sqlite: OpenSqlite, tmp_path: Path
-    ) -> None:
-        open_sqlite().close()
-        found = names(tmp_path / "app.db", "index")
-
-        assert [name for name in found if not name.startswith("sqlite_")] == INDEXES
-        assert len(INDEXES) == 15
-
-    def test_should_enforce_foreign_keys(self, open_sqlite: OpenSqlite) -> None:
-        store = open_sqlite()
-        fill(store)
-        orphans: list[tuple[str, dict[str, object]]] = [
-            (ADD_TASK, {"id": "t3", "workflow": "none", "parent": None}),
-            (ADD_TASK, {"id": "t3", "workflow": "w1", "parent": "none"}),
-            (ADD_KEY, {"id": "k2", "user": "none", "prefix": "p2"}),
-        ]
-        for sql, values in orphans:
-            with pytest.raises(core.ForeignKeyViolation):
-                store.execute(sql, values)
-        store.execute("DELETE FROM task_states WHERE task_exec_id = 't1'")
-        tasks = store.execute("SELECT count(*) FROM task_states").scalar()
-        store.execute(ADD_TASK, {"id": "t4", "workflow": "w1", "parent": None})
-        store.execute("DELETE FROM workflow_states")
-        store.execute("DELETE FROM users")
-
-        assert tasks == 0
-        assert store.execute("SELECT count(*) FROM task_states").scalar() == 0
-        assert store.execute("SELECT count(*) FROM api_keys").scalar() == 0
-
-    def test_should_enforce_check_constraints(self, open_sqlite: OpenSqlite) -> None:
-        store = open_sqlite()
-        fill(store)
-
-        for role in ("guest", "", "Admin", "superuser"):
-            with pytest.raises(core.CheckViolation):
-                store.execute(ADD_USER, {"id": role, "email": role, "role": role})
-        for role in ("admin", "user"):
-            store.execute(ADD_USER, {"id": role, "email": role, "role": role})
-        for usage in (None, "[]", '[{"total": 1}]', " [1, [2]] "):
-            store.execute(ADD_WORKFLOW, {"id": f"ok {usage}", "usage": usage})
-            store.execute("UPDATE task_states SET usage = :usage", {"usage": usage})
-        for usage in ("{}", '{"a": []}', "null", '"[]"', "1", "not json", "[1", ""):
-            with pytest.raises(core.CheckViolation):
-                store.execute(ADD_WORKFLOW, {"id": "bad", "usage": usage})
-            with pytest.raises(core.CheckViolation):
-                store.execute("UPDATE task_states SET usage = :usage", {"usage": usage})
-
-    def test_should_rollback_migrations(
-        self, open_sqlite: OpenSqlite, tmp_path: Path
-    ) -> None:
-        store = open_sqlite()
-        fill(store)
-        migrator = migrate.Migrator(store)
-        steps = migrator.down(to=0)
-
-        assert [step.version for step in steps] == VERSIONS[::-1]
-        assert {step.direction for step in steps} == {"down"}
-        assert not set(TABLES) & set(names(tmp_path / "app.db", "table"))
-        assert names(tmp_path / "app.db", "index") == []
-        assert versions(tmp_path / "app.db") == [0]
-        assert [step.version for step in migrator.up()] == VERSIONS
-        fill(store)
-
-    def test_should_be_idempotent(
-        self, open_sqlite: OpenSqlite, tmp_path: Path
-    ) -> None:
-        with open_sqlite() as store:
-            fill(store)
-        before = digest(tmp_path / "app.db")
-        for _ in range(3):
-            with open_sqlite() as store:
-                assert migrate.Migrator(store).up() == []
-
-        assert digest(tmp_path / "app.db") == before
-        assert versions(tmp_path / "app.db") == [0, *VERSIONS]
-
-
 class TestSchema:
     @pytest.mark.parametrize("table", TABLES)
     def test_it_is_the_one_that_was_asked_for(
@@ -366,34 +239,6 @@ class TestSchema:
         ).one()
         assert "idx_users_email_ci" in plan["detail"]
 
-    @pytest.mark.parametrize(
-        "type_",
-        ["basic", "router", "parallel", "collection", "composite", "wait", "", "BASIC"],
-    )
-    def test_each_branch_of_the_execution_type_accepts_what_was_asked_for(
-        self, open_sqlite: OpenSqlite, type_: str
-    ) -> None:
-        store = open_sqlite()
-        fill(store)
-        allowed: dict[str, Rows] = {
-            "basic": [(None, None, None), ("a", "b", None), (None, None, "t")],
-            "router": [(None, None, None)],
-        }
-        oracle = sqlite3.connect(":memory:")
-        oracle.executescript(ASKED_FOR)
-        for number, used in enumerate(product((None, "a"), (None, "b"), (None, "t"))):
-            values = dict(zip(("agent", "action", "tool"), used, strict=True))
-            row = {"id": f"n{number}", "type": type_, **values}
-            if used in allowed.get(type_, [used]):
-                store.execute(ADD_TYPED_TASK, row)
-                oracle.execute(ADD_TYPED_TASK, row)
-            else:
-                with pytest.raises(core.CheckViolation):
-                    store.execute(ADD_TYPED_TASK, row)
-                with pytest.raises(sqlite3.IntegrityError):
-                    oracle.execute(ADD_TYPED_TASK, row)
-        oracle.close()
-
     def test_defaults_are_utc_seconds_and_basic(self, open_sqlite: OpenSqlite) -> None:
         store = open_sqlite()
         fill(store)
@@ -407,27 +252,6 @@ class TestSchema:
         assert row["same"] == 1
         assert row["age"] < 60
         assert row["length"] == len("2025-07-11 16:38:58")
-
-    @pytest.mark.parametrize(
-        ("table", "column"),
-        [
-            ("workflow_states", "workflow_id"),
-            ("workflow_states", "created_at"),
-            ("task_states", "component"),
-            ("task_states", "execution_type"),
-            ("task_states", "task_exec_id"),
-            ("users", "email"),
-            ("api_keys", "hash"),
-        ],
-    )
-    def test_a_required_column_refuses_null(
-        self, open_sqlite: OpenSqlite, table: str, column: str
-    ) -> None:
-        store = open_sqlite()
-        fill(store)
-
-        with pytest.raises(core.NotNullViolation):
-            store.execute(f"UPDATE {table} SET {column} = NULL")
 
 
 class TestVersionTable:
@@ -576,40 +400,6 @@ class TestRefusals:
         store = open_sqlite(migrate="skip")
         assert [s.state for s in migrate.Migrator(store).status()][-1] == "ahead"
 
-    def test_a_changed_file_is_refused_before_anything_new_is_applied(
-        self, open_sqlite: OpenSqlite, tmp_path: Path
-    ) -> None:
-        folder = tmp_path / "files"
-        source = write(folder, {"1_a.sql": up("CREATE TABLE a (x);")})
-        store = open_sqlite(migrate="skip")
-        migrator = migrate.Migrator(store, source)
-        migrator.up()
-        write(folder, {"1_a.sql": up("CREATE TABLE a (x, y);")})
-
-        assert [found.state for found in migrator.status()] == ["changed"]
-        assert migrator.up() == []  # at head no file is opened
-        write(folder, {"2_b.sql": up("CREATE TABLE b (x);")})
-        for call in (migrator.up, migrator.plan):
-            with pytest.raises(core.MigrationChangedError) as caught:
-                call()
-            assert caught.value.version == 1
-            assert caught.value.recorded != caught.value.found
-        assert versions(tmp_path / "app.db") == [0, 1]
-        assert "b" not in names(tmp_path / "app.db", "table")
-
-    def test_a_plan_at_head_notices_a_changed_file(
-        self, open_sqlite: OpenSqlite, tmp_path: Path
-    ) -> None:
-        folder = tmp_path / "files"
-        source = write(folder, {"1_a.sql": up("CREATE TABLE a (x);")})
-        migrator = migrate.Migrator(open_sqlite(migrate="skip"), source)
-        migrator.up()
-        assert migrator.plan() == []
-        write(folder, {"1_a.sql": up("CREATE TABLE a (x, y);")})
-
-        with pytest.raises(core.MigrationChangedError):
-            migrator.plan()
-
     @pytest.mark.parametrize("name", [None, "README.md"])
     def test_a_folder_without_migrations_is_an_error(
         self, open_sqlite: OpenSqlite, tmp_path: Path, name: str | None
@@ -642,76 +432,6 @@ class TestRefusals:
         assert no.value.hint
         assert os.listdir(tmp_path) == ["files"]
 
-    def test_migrating_inside_a_scope_is_refused_at_once(
-        self, open_sqlite: OpenSqlite, tmp_path: Path
-    ) -> None:
-        store = open_sqlite(migrate="skip", migration_timeout=50)
-        migrator = migrate.Migrator(store)
-        begun = monotonic()
-        for scope in (store.transaction, store.read):
-            with scope(), pytest.raises(core.NestedTransactionError):
-                migrator.up()
-        assert monotonic() - begun < 25
-
-        assert names(tmp_path / "app.db", "table") == []
-        assert len(migrator.up()) == 4
-
-    def test_other_line_ends_are_no_change(
-        self, open_sqlite: OpenSqlite, tmp_path: Path
-    ) -> None:
-        folder = tmp_path / "files"
-        source = write(folder, {"1_a.sql": up("CREATE TABLE a (x);")})
-        migrator = migrate.Migrator(open_sqlite(migrate="skip"), source)
-        migrator.up()
-        text = (folder / "1_a.sql").read_bytes()
-        (folder / "1_a.sql").write_bytes(text.replace(b"\n", b"\r\n"))
-
-        assert [found.state for found in migrator.status()] == ["applied"]
-
-    def test_a_file_below_the_current_version_is_out_of_order(
-        self, open_sqlite: OpenSqlite, tmp_path: Path
-    ) -> None:
-        folder = tmp_path / "files"
-        source = write(
-            folder,
-            {
-                "1_a.sql": up("CREATE TABLE a (x);"),
-                "3_c.sql": up("CREATE TABLE c (x);"),
-            },
-        )
-        migrator = migrate.Migrator(open_sqlite(migrate="skip"), source)
-        migrator.up()
-        write(folder, {"2_b.sql": up("CREATE TABLE b (x);")})
-
-        for call in (migrator.up, migrator.plan, migrator.require_head):
-            with pytest.raises(core.MigrationOrderError, match=r"2_b\.sql") as caught:
-                call()
-            assert caught.value.versions == (2,)
-        assert versions(tmp_path / "app.db") == [0, 1, 3]
-
-    def test_a_missing_file_is_told_and_stops_only_the_way_back(
-        self, open_sqlite: OpenSqlite, tmp_path: Path
-    ) -> None:
-        folder = tmp_path / "files"
-        source = write(
-            folder,
-            {
-                "1_a.sql": up("CREATE TABLE a (x);", down="DROP TABLE a;"),
-                "2_b.sql": up("CREATE TABLE b (x);", down="DROP TABLE b;"),
-            },
-        )
-        migrator = migrate.Migrator(open_sqlite(migrate="skip"), source)
-        migrator.up()
-        (folder / "1_a.sql").unlink()
-        write(folder, {"3_c.sql": up("CREATE TABLE c (x);", down="DROP TABLE c;")})
-
-        states = [(found.version, found.state) for found in migrator.status()]
-        assert states == [(1, "missing"), (2, "applied"), (3, "pending")]
-        assert [step.version for step in migrator.up()] == [3]
-        with pytest.raises(core.MigrationError, match="version 1"):
-            migrator.down(to=0)
-        assert versions(tmp_path / "app.db") == [0, 1, 2, 3]
-
     def test_pending_migrations_are_told_and_nothing_is_written(
         self, open_sqlite: OpenSqlite, tmp_path: Path
     ) -> None:
@@ -731,115 +451,6 @@ class TestRefusals:
 
 
 class TestFailures:
-    def test_malformed_sql_names_its_place_and_what_is_kept(
-        self, open_sqlite: OpenSqlite, tmp_path: Path
-    ) -> None:
-        source = write(
-            tmp_path / "files",
-            {
-                "1_a.sql": up("CREATE TABLE a (x);"),
-                "2_b.sql": up(
-                    "CREATE TABLE b (x);",
-                    "INSERT INTO b",
-                    "  VALEUS (1);",
-                ),
-                "3_c.sql": up("CREATE TABLE c (x);"),
-            },
-        )
-        path = tmp_path / "app.db"
-        migrator = migrate.Migrator(open_sqlite(migrate="skip"), source)
-        migrator.up(to=1)
-
-        with pytest.raises(core.MigrationFailedError) as caught:
-            migrator.up()
-        error = caught.value
-        assert (error.file, error.version) == ("2_b.sql", 2)
-        assert (error.line, error.column) == (5, 3)
-        assert error.statement == "INSERT INTO b\n  VALEUS (1);"
-        assert "2_b.sql:5:3" in error.message
-        assert "nothing of this file was kept" in error.state
-        assert "version 1" in error.state
-        assert isinstance(error.__cause__, core.StatementError)
-        assert versions(path) == [0, 1]
-        assert names(path, "table") == [
-            "a",
-            "goose_db_version",
-            "mooring_migrations",
-            "sqlite_sequence",
-        ]
-
-    def test_on_a_new_database_a_failure_keeps_nothing_at_all(
-        self, open_sqlite: OpenSqlite, tmp_path: Path
-    ) -> None:
-        source = write(
-            tmp_path / "files",
-            {"1_a.sql": up("CREATE TABLE a (x);"), "2_b.sql": up("CREATE TABLE;")},
-        )
-        migrator = migrate.Migrator(open_sqlite(migrate="skip"), source)
-
-        with pytest.raises(core.MigrationFailedError, match="as new") as caught:
-            migrator.up()
-        assert caught.value.file == "2_b.sql"
-        assert names(tmp_path / "app.db", "table") == []
-        write(tmp_path / "files", {"2_b.sql": up("CREATE TABLE b (x);")})
-        assert [step.version for step in migrator.up()] == [1, 2]
-
-    def test_a_file_that_cannot_be_parsed_stops_the_run_before_it_begins(
-        self, open_sqlite: OpenSqlite, tmp_path: Path
-    ) -> None:
-        source = write(
-            tmp_path / "files",
-            {
-                "1_a.sql": up("CREATE TABLE a (x);"),
-                "2_b.sql": up("CREATE TABLE b (x)"),
-            },
-        )
-        migrator = migrate.Migrator(open_sqlite(migrate="skip"), source)
-
-        with pytest.raises(core.MigrationParseError) as caught:
-            migrator.up()
-        assert caught.value.file == "2_b.sql"
-        assert names(tmp_path / "app.db", "table") == []
-
-    def test_a_file_without_a_transaction_says_how_far_it_ran(
-        self, open_sqlite: OpenSqlite, tmp_path: Path
-    ) -> None:
-        text = up(
-            "CREATE TABLE a (x);",
-            "INSERT INTO a VALUES (1);",
-            "INSERT INTO nowhere VALUES (1);",
-            "CREATE TABLE b (x);",
-            head="-- +goose NO TRANSACTION",
-        )
-        source = write(tmp_path / "files", {"1_a.sql": text})
-        path = tmp_path / "app.db"
-        migrator = migrate.Migrator(open_sqlite(migrate="skip"), source)
-
-        with pytest.raises(core.MigrationFailedError) as caught:
-            migrator.up()
-        assert caught.value.line == 5
-        assert "statements 1 to 2 of 4 ran and stay" in caught.value.state
-        assert "version 1 is not noted" in caught.value.state
-        assert versions(path) == [0]
-        assert {"a", "b"} & set(names(path, "table")) == {"a"}
-        with plain(path) as connection:
-            assert connection.execute("SELECT x FROM a").fetchall() == [(1,)]
-
-    @pytest.mark.parametrize("word", ["BEGIN", "COMMIT", "END", "ROLLBACK", "begin"])
-    def test_a_transaction_of_its_own_is_refused_with_its_line(
-        self, open_sqlite: OpenSqlite, tmp_path: Path, word: str
-    ) -> None:
-        text = up("CREATE TABLE a (x);", f"/* mine */ {word};", "CREATE TABLE b (x);")
-        source = write(tmp_path / "files", {"1_a.sql": text})
-        migrator = migrate.Migrator(open_sqlite(migrate="skip"), source)
-
-        with pytest.raises(core.MigrationFailedError) as caught:
-            migrator.up()
-        assert caught.value.line == 4
-        assert word.upper() in caught.value.message
-        assert "NO TRANSACTION" in str(caught.value.hint)
-        assert names(tmp_path / "app.db", "table") == []
-
     def test_its_own_transaction_runs_in_a_file_without_one(
         self, open_sqlite: OpenSqlite, tmp_path: Path
     ) -> None:
@@ -853,50 +464,6 @@ class TestFailures:
         migrate.Migrator(open_sqlite(migrate="skip"), source).up()
 
         assert versions(tmp_path / "app.db") == [0, 1]
-
-    def test_a_transaction_that_a_file_leaves_open_is_an_error_and_not_applied(
-        self, open_sqlite: OpenSqlite, tmp_path: Path
-    ) -> None:
-        head = "-- +goose NO TRANSACTION"
-        good = up("CREATE TABLE a (x);", down="BEGIN;\nDROP TABLE a;", head=head)
-        bad = up("BEGIN;", "CREATE TABLE b (x);", head=head)
-        source = write(tmp_path / "files", {"1_a.sql": good, "2_b.sql": bad})
-        path = tmp_path / "app.db"
-        store = open_sqlite(migrate="skip")
-        migrator = migrate.Migrator(store, source)
-
-        with pytest.raises(core.MigrationFailedError, match="transaction open"):
-            migrator.up()
-        assert versions(path) == [0, 1]
-        assert {"a", "b"} & set(names(path, "table")) == {"a"}
-        with pytest.raises(core.MigrationFailedError, match="transaction open"):
-            migrator.down()
-        assert versions(path) == [0, 1]
-        store.execute("INSERT INTO a VALUES (1)")
-
-    def test_a_byte_order_mark_hides_no_commit(
-        self, open_sqlite: OpenSqlite, tmp_path: Path
-    ) -> None:
-        text = up("CREATE TABLE a (x);", "\ufeffCOMMIT;", "CREATE TABLE b (x);")
-        source = write(tmp_path / "files", {"1_a.sql": text})
-        migrator = migrate.Migrator(open_sqlite(migrate="skip"), source)
-
-        with pytest.raises(core.MigrationFailedError, match="COMMIT") as caught:
-            migrator.up()
-        assert caught.value.line == 4
-        assert names(tmp_path / "app.db", "table") == []
-
-    @pytest.mark.parametrize("head", ["", "-- +goose NO TRANSACTION"])
-    def test_a_nul_in_a_file_is_an_error_of_ours(
-        self, open_sqlite: OpenSqlite, tmp_path: Path, head: str
-    ) -> None:
-        text = up("CREATE TABLE a (x DEFAULT '\0');", head=head)
-        source = write(tmp_path / "files", {"1_a.sql": text})
-        migrator = migrate.Migrator(open_sqlite(migrate="skip"), source)
-
-        with pytest.raises(core.MooringError):
-            migrator.up()
-        assert "a" not in names(tmp_path / "app.db", "table")
 
     def test_going_back_on_a_locked_database_says_that_nothing_was_undone(
         self, open_sqlite: OpenSqlite, tmp_path: Path
@@ -1317,82 +884,6 @@ class TestMigrator:
         )
         for number, name in enumerate("abc", start=1)
     }
-
-    def test_status_plan_up_and_down_agree(
-        self, open_sqlite: OpenSqlite, tmp_path: Path
-    ) -> None:
-        source = write(tmp_path / "files", self.FILES)
-        migrator = migrate.Migrator(open_sqlite(migrate="skip"), source)
-
-        def states() -> list[str]:
-            return [found.state for found in migrator.status()]
-
-        assert states() == ["pending"] * 3
-        assert [step.version for step in migrator.plan()] == [1, 2, 3]
-        assert [step.version for step in migrator.plan(to=2)] == [1, 2]
-        assert names(tmp_path / "app.db", "table") == []
-        assert [step.version for step in migrator.up(to=2)] == [1, 2]
-        assert states() == ["applied", "applied", "pending"]
-        assert [step.version for step in migrator.up()] == [3]
-        assert migrator.plan() == []
-        assert [step.version for step in migrator.down()] == [3]
-        assert [step.version for step in migrator.down(steps=1)] == [2]
-        assert [step.version for step in migrator.up()] == [2, 3]
-        assert [step.version for step in migrator.down(to=1)] == [3, 2]
-        assert [step.version for step in migrator.down(steps=5)] == [1]
-        assert migrator.down() == []
-        assert states() == ["pending"] * 3
-
-    def test_status_tells_when_and_how_long(
-        self, open_sqlite: OpenSqlite, tmp_path: Path
-    ) -> None:
-        source = write(tmp_path / "files", self.FILES)
-        migrator = migrate.Migrator(open_sqlite(migrate="skip"), source)
-        migrator.up(to=1)
-        applied, pending, _ = migrator.status()
-
-        assert len(applied.applied_at) == len("2025-07-11T16:38:58Z")
-        assert applied.applied_at.endswith("Z")
-        assert applied.duration is not None
-        assert applied.duration >= 0
-        assert (pending.applied_at, pending.duration) == ("", None)
-
-    def test_progress_is_told_in_order(
-        self, open_sqlite: OpenSqlite, tmp_path: Path
-    ) -> None:
-        source = write(tmp_path / "files", self.FILES)
-        events: list[migrate.Event] = []
-        store = open_sqlite(migrate="skip")
-        migrator = migrate.Migrator(store, source, progress=events.append)
-        migrator.up()
-        migrator.down(to=2)
-
-        assert [(e.kind, e.step.version, e.step.direction) for e in events] == [
-            ("start", 1, "up"),
-            ("end", 1, "up"),
-            ("start", 2, "up"),
-            ("end", 2, "up"),
-            ("start", 3, "up"),
-            ("end", 3, "up"),
-            ("start", 3, "down"),
-            ("end", 3, "down"),
-        ]
-        assert all((e.step.duration is None) == (e.kind == "start") for e in events)
-
-    def test_an_error_of_the_progress_callback_keeps_nothing_of_the_file(
-        self, open_sqlite: OpenSqlite, tmp_path: Path
-    ) -> None:
-        source = write(tmp_path / "files", self.FILES)
-
-        def stop(event: migrate.Event) -> None:
-            raise KeyboardInterrupt
-
-        store = open_sqlite(migrate="skip")
-        with pytest.raises(KeyboardInterrupt):
-            migrate.Migrator(store, source, progress=stop).up()
-
-        assert names(tmp_path / "app.db", "table") == []
-        assert len(migrate.Migrator(store, source).up()) == 3
 
     def test_a_lock_that_is_not_free_in_time_names_its_holder(
         self, open_sqlite: OpenSqlite, start: Start, tmp_path: Path

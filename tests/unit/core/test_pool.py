@@ -27,6 +27,7 @@ class Connection:
         self.number = number
         self.open = True
         self.good = True
+        self.check_takes = 0.0
 
 
 class Engine:
@@ -38,6 +39,7 @@ class Engine:
         self.timeouts: list[float] = []
         self.failures: list[BaseException] = []
         self.checked = 0
+        self.left: list[float] = []
         self.may_open = threading.Event()
         self.may_open.set()
         self._lock = threading.Lock()
@@ -58,8 +60,11 @@ class Engine:
         assert connection.open
         connection.open = False
 
-    def check(self, connection: Connection) -> bool:
+    def check(self, connection: Connection, left: float) -> bool:
         self.checked += 1
+        self.left.append(left)
+        if connection.check_takes:
+            sleep(connection.check_takes)
         return connection.good
 
     @property
@@ -492,8 +497,22 @@ def test_one_that_fails_its_check_is_replaced(engine: Engine) -> None:
     assert engine.open == pool.stats.open == 1
 
 
+def test_checks_share_the_time_that_there_is(engine: Engine) -> None:
+    pool = engine.pool(max_open=3, max_idle=3, check=engine.check)
+    leases = [pool.acquire() for _ in range(3)]
+    for lease in leases:
+        lease.connection.good = False
+        lease.connection.check_takes = 0.02
+        pool.release(lease)
+    pool.acquire(0.5)
+
+    assert engine.left[0] == 0.5
+    assert engine.left[1] <= 0.48
+    assert engine.left[2] <= 0.46
+
+
 def test_a_check_that_raises_loses_no_place(engine: Engine) -> None:
-    def check(_: Connection) -> bool:
+    def check(*_: object) -> bool:
         raise core.ConnectionLostError("gone")
 
     pool = engine.pool(max_open=1, check=check)

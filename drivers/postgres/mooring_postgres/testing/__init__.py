@@ -6,7 +6,15 @@ brings what it needs. Fixtures for pytest are in ``mooring_postgres.testing.fixt
 
 from mooring_postgres.testing._database import DatabaseServer
 from mooring_postgres.testing._errors import ServerError
+from mooring_postgres.testing._pgbouncer import PgBouncer, find_pgbouncer
 from mooring_postgres.testing._proxy import Proxy
 from mooring_postgres.testing._server import PostgresServer
 
-__all__ = ["DatabaseServer", "PostgresServer", "Proxy", "ServerError"]
+__all__ = [
+    "DatabaseServer",
+    "PgBouncer",
+    "PostgresServer",
+    "Proxy",
+    "ServerError",
+    "find_pgbouncer",
+]

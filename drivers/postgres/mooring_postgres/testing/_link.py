@@ -1,6 +1,7 @@
 """One connection through the proxy, and what happens to its bytes."""
 
 import asyncio
+import contextlib
 import socket
 import ssl
 import struct
@@ -151,7 +152,8 @@ class Link:
             self.abort()
         else:
             # Not closed: with data that was not read yet, that would be an RST.
-            self._to_client.get_extra_info("socket").shutdown(socket.SHUT_WR)
+            with contextlib.suppress(OSError):  # the client has gone before
+                self._to_client.get_extra_info("socket").shutdown(socket.SHUT_WR)
 
     def abort(self) -> None:
         """Reset both connections."""

@@ -39,15 +39,29 @@ class ProcessGroup:
         self.account = server_account()
         self.folder = self._make_folder()
         self._owner = os.getpid()
+        try:
+            self._watchdog = self._start_watchdog()
+        except BaseException:
+            os.rmdir(self.folder)
+            raise
+
+    def _start_watchdog(self) -> "subprocess.Popen[bytes]":
         script = os.path.abspath(_watchdog.__file__)
-        self._watchdog = subprocess.Popen(  # noqa: S603 - our own script
-            [sys.executable, "-I", "-S", script, self.folder, str(self._owner)],
-            cwd="/",
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            process_group=0,  # out of reach of Ctrl-C
-        )
+        command = [sys.executable, "-I", "-S", script, self.folder, str(self._owner)]
+        try:
+            return subprocess.Popen(  # noqa: S603 - our own script
+                command,
+                cwd="/",
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                process_group=0,  # out of reach of Ctrl-C
+            )
+        except OSError as error:
+            raise ServerError(
+                f"{sys.executable!r} cannot be started: {error.strerror}",
+                hint="use an interpreter that this user may run",
+            ) from error
 
     def _make_folder(self) -> str:
         refused = []
@@ -59,6 +73,8 @@ class ProcessGroup:
                 continue
             if len(os.fsencode(folder + _LONGEST_NAME)) > _MAX_SOCKET_PATH:
                 refused.append(f"{base}: too long for the path of a socket")
+            elif "," in folder:
+                refused.append(f"{base}: a comma separates hosts in libpq")
             elif self.account is None:
                 return folder
             elif self.account.may_enter(base):

@@ -45,6 +45,9 @@ class PostgresServer(DatabaseServer):
         timeout: Seconds that each start and stop may take, > 0.
 
     Attributes:
+        durable: As it was given.
+        settings: As they were given.
+        timeout: As it was given.
         socket_folder: What to give as host to connect by the Unix socket; set by the
             first start, and as long as the server is not closed.
     """
@@ -224,6 +227,7 @@ class PostgresServer(DatabaseServer):
         if not self._process or self._process.poll() is not None:
             return
         self._process.send_signal(_SIGNALS[mode])
+        self._process.send_signal(signal.SIGCONT)  # if a test froze it
         try:
             self._process.wait(self.timeout)
         except subprocess.TimeoutExpired:

@@ -1,0 +1,247 @@
+"""One unit of a migration run on PostgreSQL: what is kept or undone together."""
+
+import re
+from typing import Final, Self
+
+import psycopg
+from mooring.core import StatementNotAllowedError, StoreError, split_statements
+
+from mooring_postgres import _lock
+from mooring_postgres._dialect import DIALECT
+from mooring_postgres._indexes import invalid_indexes
+from mooring_postgres._session import PostgresSession
+from mooring_postgres._versions import (
+    CREATE,
+    CREATE_SIDE,
+    SIDE_TABLE,
+    folded,
+    tables_present,
+)
+
+_ENDS_TRANSACTION: Final = re.compile(
+    r"(BEGIN|START|COMMIT|END|ABORT|ROLLBACK(?!\s+(WORK\s+|TRANSACTION\s+)?TO\b)"
+    r"|PREPARE\s+TRANSACTION)\b",
+    re.IGNORECASE,
+)
+# Deferrable constraints, and whether a transaction begins with them deferred. SET
+# CONSTRAINTS takes all that have one name: those with one that cannot be are left out.
+_DEFERRABLE: Final = """
+SELECT format('%I.%I', n.nspname, c.conname), bool_or(c.condeferred)
+FROM pg_catalog.pg_constraint AS c
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.connamespace
+GROUP BY n.nspname, c.conname HAVING bool_and(c.condeferrable)
+"""
+
+
+class PostgresUnit:
+    """One unit of a migration run.
+
+    After each file the session is as it was before: what one file set would be found by
+    the next one, and ``search_path`` would lead it to other tables.
+
+    Args:
+        session: The one that holds the migration lock.
+        table: The version table.
+        schema: Where it is: a file may change ``search_path``.
+        reset: The statements that undo what a file set.
+        transaction: Whether the unit is one.
+    """
+
+    def __init__(
+        self,
+        session: PostgresSession,
+        table: str,
+        schema: str,
+        *,
+        reset: str,
+        transaction: bool,
+    ) -> None:
+        self._session = session
+        self._table = table
+        self._versions = f"{_quoted(schema)}.{_quoted(folded(table))}"
+        self._side = f"{_quoted(schema)}.{SIDE_TABLE}"
+        self._reset = reset
+        self._transaction = transaction
+        self._texts: list[str] = []
+
+    def __enter__(self) -> Self:
+        """Begin the unit."""
+        self._begin()
+        try:
+            self._make_tables()
+            if not self._transaction:
+                self._session.commit()
+        except BaseException:
+            self._session.rollback()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Commit, or roll back after an exception; the session is reset."""
+        try:
+            if kind is None and self._transaction:
+                self._session.commit()
+        finally:
+            # On a lost connection the next statement says so, if there is one.
+            if self._session.reset():
+                self._session.control(self._reset)
+
+    def execute(self, sql: str) -> None:
+        """Execute a piece of a migration, statement by statement."""
+        if "\0" in sql:
+            error = StoreError("the SQL holds a NUL character", hint="remove it")
+            error.offset = sql.index("\0")
+            raise error
+        self._texts.append(sql)
+        for start, statement in split_statements(sql, DIALECT):
+            try:
+                self._execute_one(statement)
+            except StoreError as error:
+                error.offset = start + (error.offset or 0)
+                raise
+
+    def record(self, version: int, *, digest: str, duration: float) -> None:
+        """Note *version* as applied."""
+        self._refuse_open_end()
+        self._refuse_invalid_indexes()
+        self._end_file()
+        self._change(
+            f"INSERT INTO {self._versions} (version_id, is_applied) VALUES (%s, true)",
+            version,
+        )
+        self._change(
+            f"INSERT INTO {self._side} VALUES (%s, %s, %s, %s)"
+            " ON CONFLICT (version_table, version_id) DO UPDATE"
+            " SET digest = excluded.digest, seconds = excluded.seconds",
+            *(self._table, version, digest, duration),
+        )
+        self._noted()
+
+    def unrecord(self, version: int) -> None:
+        """Note *version* as not applied; goose deletes all of its rows, too."""
+        self._refuse_open_end()
+        self._end_file()
+        self._change(f"DELETE FROM {self._versions} WHERE version_id = %s", version)
+        self._change(
+            f"DELETE FROM {self._side} WHERE version_table = %s AND version_id = %s",
+            *(self._table, version),
+        )
+        self._noted()
+
+    def _begin(self) -> None:
+        self._session.begin(isolation=None, read_only=False)
+
+    def _make_tables(self) -> None:
+        """Make the tables that are missing, in a transaction that holds the lock."""
+        session = self._session
+        _lock.require(session)
+        present = tables_present(session, self._table)
+        if folded(self._table) not in present:
+            session.control(CREATE.format(table=self._versions))
+            session.control(
+                f"INSERT INTO {self._versions} (version_id, is_applied)"
+                " VALUES (0, true)"
+            )
+        if SIDE_TABLE not in present:
+            session.control(CREATE_SIDE.format(table=self._side))
+
+    def _execute_one(self, statement: str) -> None:
+        session = self._session
+        if self._transaction and _ENDS_TRANSACTION.match(statement):
+            word = statement.split(None, 1)[0].upper()
+            raise StatementNotAllowedError(
+                f"{word} in a file that runs in one transaction",
+                hint="remove it, or put `-- +goose NO TRANSACTION` into the file",
+            )
+        try:
+            session.control(statement)
+        except StoreError as error:
+            if session.is_busy:
+                raise StatementNotAllowedError(
+                    "COPY from or to the client, which only psql does",
+                    hint="write INSERT, or let pg_dump do so: --inserts",
+                ) from error
+            if _runs_alone(error.__cause__):
+                error.hint = "put `-- +goose NO TRANSACTION` into the file"
+            if not session.in_transaction:
+                self._name_invalid_indexes(error)
+            raise
+        if self._transaction and not session.in_transaction:
+            raise StoreError(
+                "the statement ended the transaction of its file",
+                hint="put `-- +goose NO TRANSACTION` into the file",
+            )
+
+    def _end_file(self) -> None:
+        """Leave the session to the version tables, and to the next file, as it was."""
+        if self._transaction:
+            self._check_constraints()
+        self._session.control(self._reset)
+        if not self._transaction:
+            self._begin()  # both tables change together
+
+    def _noted(self) -> None:
+        if not self._transaction:
+            self._session.commit()
+
+    def _change(self, sql: str, *values: object) -> None:
+        self._session.query(f"{sql} RETURNING 1", values)
+
+    def _check_constraints(self) -> None:
+        """Check deferred constraints here, as the end of a file's own transaction does.
+
+        Later it would be told of another file; and a table with checks that are still
+        to come cannot be altered (PostgreSQL, "SET CONSTRAINTS").
+        """
+        found = self._session.query(_DEFERRABLE)
+        if found:
+            names = ", ".join(name for name, _ in found)
+            self._session.control(f"SET CONSTRAINTS {names} IMMEDIATE")
+        deferred = ", ".join(name for name, is_deferred in found if is_deferred)
+        if deferred:
+            self._session.control(f"SET CONSTRAINTS {deferred} DEFERRED")
+
+    def _refuse_open_end(self) -> None:
+        if not self._transaction and self._session.in_transaction:
+            raise StoreError(
+                "the file left a transaction open, which is rolled back",
+                hint="end it with COMMIT in the same file",
+            )
+
+    def _refuse_invalid_indexes(self) -> None:
+        """Refuse to call a file applied whose index is there, but of no use.
+
+        CREATE INDEX CONCURRENTLY IF NOT EXISTS is content with one that an earlier
+        attempt left behind (PostgreSQL, "CREATE INDEX", "Building Indexes
+        Concurrently").
+        """
+        if not self._transaction:
+            error = StoreError("an earlier attempt to build an index failed")
+            self._name_invalid_indexes(error)
+            if error.hint is not None:
+                raise error
+
+    def _name_invalid_indexes(self, error: StoreError) -> None:
+        """Say in *error* which INVALID indexes of this file there are."""
+        try:
+            names = invalid_indexes(self._session, "\n".join(self._texts))
+        except StoreError:
+            return  # the connection is gone: that is what the error is about
+        if names:
+            error.message += f"; it left the INVALID index {', '.join(names)}"
+            drops = "; ".join(f"DROP INDEX CONCURRENTLY {name}" for name in names)
+            error.hint = f"{drops}; then run again"
+
+
+def _runs_alone(cause: BaseException | None) -> bool:
+    """Return whether the server refused what must not run in a transaction."""
+    return (
+        isinstance(cause, psycopg.Error)
+        and cause.diag.source_function == "PreventInTransactionBlock"
+    )
+
+
+def _quoted(name: str) -> str:
+    """Return an identifier in quotes (PostgreSQL, section 4.1.1)."""
+    escaped = name.replace('"', '""')
+    return f'"{escaped}"'

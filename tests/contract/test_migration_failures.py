@@ -1,0 +1,179 @@
+"""A migration that fails says where, and what state it left; the same everywhere."""
+
+from collections.abc import Callable
+
+import pytest
+from mooring import core, migrate
+
+MigrationFile = Callable[..., migrate.Source]
+Names = Callable[[core.SqlStore, str], list[str]]
+OpenStore = Callable[..., core.SqlStore]
+
+OUR_TABLES = {"goose_db_version", "mooring_migrations", "sqlite_sequence"}
+NO_TRANSACTION = "-- +goose NO TRANSACTION"
+
+
+def versions(store: core.SqlStore) -> list[int]:
+    rows = store.execute("SELECT version_id FROM goose_db_version ORDER BY id")
+    return [row["version_id"] for row in rows]
+
+
+@pytest.fixture
+def empty(open_store: OpenStore) -> core.SqlStore:
+    """A store that was never migrated."""
+    return open_store(migrate="skip")
+
+
+@pytest.fixture
+def tables(empty: core.SqlStore, names: Names) -> Callable[[], set[str]]:
+    """Return which tables of the files there are in *empty*."""
+    return lambda: set(names(empty, "table")) - OUR_TABLES
+
+
+def test_malformed_sql_names_its_place_and_what_is_kept(
+    empty: core.SqlStore,
+    migration_file: MigrationFile,
+    tables: Callable[[], set[str]],
+) -> None:
+    migration_file("1_a.sql", "CREATE TABLE a (x int);")
+    wrong = ("CREATE TABLE b (x int);", "INSERT INTO b", "  VALEUS (1);")
+    migration_file("2_b.sql", *wrong)
+    source = migration_file("3_c.sql", "CREATE TABLE c (x int);")
+    migrator = migrate.Migrator(empty, source)
+    migrator.up(to=1)
+
+    with pytest.raises(core.MigrationFailedError) as caught:
+        migrator.up()
+    error = caught.value
+    assert (error.file, error.version) == ("2_b.sql", 2)
+    assert (error.line, error.column) == (4, 3)
+    assert error.statement == "INSERT INTO b\n  VALEUS (1);"
+    assert "2_b.sql:4:3" in error.message
+    assert "nothing of this file was kept" in error.state
+    assert "version 1" in error.state
+    assert isinstance(error.__cause__, core.StatementError)
+    assert versions(empty) == [0, 1]
+    assert tables() == {"a"}
+
+
+def test_on_a_new_database_a_failure_keeps_nothing_at_all(
+    empty: core.SqlStore, migration_file: MigrationFile, names: Names
+) -> None:
+    migration_file("1_a.sql", "CREATE TABLE a (x int);")
+    source = migration_file("2_b.sql", "CREATE TABLE;")
+    migrator = migrate.Migrator(empty, source)
+
+    with pytest.raises(core.MigrationFailedError, match="as new") as caught:
+        migrator.up()
+    assert caught.value.file == "2_b.sql"
+    assert names(empty, "table") == []
+    migration_file("2_b.sql", "CREATE TABLE b (x int);")
+    assert [step.version for step in migrator.up()] == [1, 2]
+
+
+def test_a_file_that_cannot_be_parsed_stops_the_run_before_it_begins(
+    empty: core.SqlStore,
+    migration_file: MigrationFile,
+    tables: Callable[[], set[str]],
+) -> None:
+    migration_file("1_a.sql", "CREATE TABLE a (x int);")
+    source = migration_file("2_b.sql", "CREATE TABLE b (x int)")
+
+    with pytest.raises(core.MigrationParseError) as caught:
+        migrate.Migrator(empty, source).up()
+    assert caught.value.file == "2_b.sql"
+    assert tables() == set()
+
+
+def test_a_file_without_a_transaction_says_how_far_it_ran(
+    empty: core.SqlStore,
+    migration_file: MigrationFile,
+    tables: Callable[[], set[str]],
+) -> None:
+    source = migration_file(
+        "1_a.sql",
+        "CREATE TABLE a (x int);",
+        "INSERT INTO a VALUES (1);",
+        "INSERT INTO nowhere VALUES (1);",
+        "CREATE TABLE b (x int);",
+        head=NO_TRANSACTION,
+    )
+    with pytest.raises(core.MigrationFailedError) as caught:
+        migrate.Migrator(empty, source).up()
+
+    assert caught.value.line == 5
+    assert "statements 1 to 2 of 4 ran and stay" in caught.value.state
+    assert "version 1 is not noted" in caught.value.state
+    assert versions(empty) == [0]
+    assert tables() == {"a"}
+    assert empty.execute("SELECT x FROM a").scalar() == 1
+
+
+@pytest.mark.parametrize("word", ["BEGIN", "COMMIT", "END", "ROLLBACK", "begin"])
+def test_a_transaction_of_its_own_is_refused_with_its_line(
+    empty: core.SqlStore,
+    migration_file: MigrationFile,
+    tables: Callable[[], set[str]],
+    word: str,
+) -> None:
+    source = migration_file(
+        "1_a.sql",
+        "CREATE TABLE a (x int);",
+        f"/* mine */ {word};",
+        "CREATE TABLE b (x int);",
+    )
+    with pytest.raises(core.MigrationFailedError) as caught:
+        migrate.Migrator(empty, source).up()
+
+    assert (caught.value.line, caught.value.column) == (3, 12)
+    assert word.upper() in caught.value.message
+    assert "NO TRANSACTION" in str(caught.value.hint)
+    assert tables() == set()
+
+
+def test_a_transaction_that_a_file_leaves_open_is_an_error_and_not_applied(
+    empty: core.SqlStore,
+    migration_file: MigrationFile,
+    tables: Callable[[], set[str]],
+) -> None:
+    table = ("BEGIN;", "CREATE TABLE a (x int);", "COMMIT;")
+    back = "BEGIN;\nDROP TABLE a;"
+    migration_file("1_a.sql", *table, down=back, head=NO_TRANSACTION)
+    left_open = ("BEGIN;", "CREATE TABLE b (x int);")
+    source = migration_file("2_b.sql", *left_open, head=NO_TRANSACTION)
+    migrator = migrate.Migrator(empty, source)
+
+    for call in (migrator.up, migrator.down):
+        with pytest.raises(core.MigrationFailedError, match="transaction open"):
+            call()
+        assert versions(empty) == [0, 1]
+        assert tables() == {"a"}
+    empty.execute("INSERT INTO a VALUES (1)")
+
+
+def test_a_byte_order_mark_hides_no_commit(
+    empty: core.SqlStore,
+    migration_file: MigrationFile,
+    tables: Callable[[], set[str]],
+) -> None:
+    source = migration_file("1_a.sql", "CREATE TABLE a (x int);", "\ufeffCOMMIT;")
+
+    with pytest.raises(core.MigrationFailedError, match="COMMIT") as caught:
+        migrate.Migrator(empty, source).up()
+    assert caught.value.line == 3
+    assert tables() == set()
+
+
+@pytest.mark.parametrize("head", ["", NO_TRANSACTION])
+def test_a_nul_in_a_file_is_an_error_of_ours(
+    empty: core.SqlStore,
+    migration_file: MigrationFile,
+    tables: Callable[[], set[str]],
+    head: str,
+) -> None:
+    nul = "CREATE TABLE a (x text DEFAULT '\0');"
+    source = migration_file("1_a.sql", nul, head=head)
+
+    with pytest.raises(core.MooringError):
+        migrate.Migrator(empty, source).up()
+    assert tables() == set()

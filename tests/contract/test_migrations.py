@@ -1,0 +1,250 @@
+"""The shipped migrations end in the same schema on every driver."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from itertools import product
+
+import attrs
+import pytest
+from mooring import core, migrate
+from mooring.core import Capability
+
+Names = Callable[[core.SqlStore, str], list[str]]
+OpenStore = Callable[..., core.SqlStore]
+
+VERSIONS = [20250603124835, 20250603124915, 20250711163857, 20250711163858]
+TABLES = ["api_keys", "task_states", "users", "workflow_states"]
+OUR_TABLES = {"goose_db_version", "mooring_migrations", "sqlite_sequence"}
+INDEXES = [
+    "idx_api_keys_created_at",
+    "idx_api_keys_hash",
+    "idx_api_keys_user_id",
+    "idx_task_states_parent_state_id",
+    "idx_task_states_status",
+    "idx_task_states_task_id",
+    "idx_task_states_workflow_exec_id",
+    "idx_task_states_workflow_id",
+    "idx_users_email_ci",
+    "idx_users_role",
+    "idx_workflow_states_created_at",
+    "idx_workflow_states_status",
+    "idx_workflow_states_updated_at",
+    "idx_workflow_states_workflow_id",
+    "idx_workflow_states_workflow_status",
+]
+
+ADD_WORKFLOW = (
+    "INSERT INTO workflow_states (workflow_exec_id, workflow_id, status, usage)"
+    " VALUES (:id, 'w', 'PENDING', :usage)"
+)
+ADD_TASK = (
+    "INSERT INTO task_states (component, status, task_exec_id, task_id,"
+    " workflow_exec_id, workflow_id, parent_state_id)"
+    " VALUES ('task', 'PENDING', :id, 't', :workflow, 'w', :parent)"
+)
+ADD_TYPED_TASK = (
+    "INSERT INTO task_states (component, status, task_exec_id, task_id,"
+    " workflow_exec_id, workflow_id, execution_type, agent_id, action_id, tool_id)"
+    " VALUES ('task', 'PENDING', :id, 't', 'w1', 'w', :type, :agent, :action, :tool)"
+)
+ADD_USER = "INSERT INTO users (id, email, role) VALUES (:id, :email, :role)"
+ADD_KEY = (
+    "INSERT INTO api_keys (id, user_id, hash, prefix)"
+    " VALUES (:id, :user, :hash, :prefix)"
+)
+
+
+def versions(store: core.SqlStore) -> list[int]:
+    rows = store.execute("SELECT version_id FROM goose_db_version ORDER BY id")
+    return [row["version_id"] for row in rows]
+
+
+def fill(store: core.SqlStore) -> None:
+    """Put a row into each table, with a child for each foreign key."""
+    with store.transaction() as tx:
+        tx.execute(ADD_WORKFLOW, {"id": "w1", "usage": None})
+        tx.execute(ADD_TASK, {"id": "t1", "workflow": "w1", "parent": None})
+        tx.execute(ADD_TASK, {"id": "t2", "workflow": "w1", "parent": "t1"})
+        tx.execute(ADD_USER, {"id": "u1", "email": "a@b.c", "role": "admin"})
+        key = {"id": "k1", "user": "u1", "hash": b"\0", "prefix": "p1"}
+        tx.execute(ADD_KEY, key)
+
+
+class TestMigrations:
+    def test_should_apply_all_migrations_successfully(
+        self, open_store: OpenStore
+    ) -> None:
+        store = open_store(migrate="skip")
+        migrator = migrate.Migrator(store)
+        steps = migrator.up()
+
+        assert [step.version for step in steps] == VERSIONS
+        assert all(step.direction == "up" for step in steps)
+        assert {found.state for found in migrator.status()} == {"applied"}
+        assert migrator.at_head()
+        assert versions(store) == [0, *VERSIONS]
+
+    def test_should_create_all_required_tables(
+        self, store: core.SqlStore, names: Names
+    ) -> None:
+        assert [n for n in names(store, "table") if n not in OUR_TABLES] == TABLES
+
+    def test_should_create_all_indexes(
+        self, store: core.SqlStore, names: Names
+    ) -> None:
+        """Those of keys are the engine's to name."""
+        found = [name for name in names(store, "index") if name.startswith("idx_")]
+
+        assert found == INDEXES
+        assert len(INDEXES) == 15
+
+    def test_should_enforce_foreign_keys(self, store: core.SqlStore) -> None:
+        fill(store)
+        orphans: list[tuple[str, dict[str, object]]] = [
+            (ADD_TASK, {"id": "t3", "workflow": "none", "parent": None}),
+            (ADD_TASK, {"id": "t3", "workflow": "w1", "parent": "none"}),
+            (ADD_KEY, {"id": "k2", "user": "none", "hash": b"", "prefix": "p2"}),
+        ]
+        for sql, values in orphans:
+            with pytest.raises(core.ForeignKeyViolation):
+                store.execute(sql, values)
+        store.execute("DELETE FROM task_states WHERE task_exec_id = 't1'")
+        tasks = store.execute("SELECT count(*) FROM task_states").scalar()
+        store.execute(ADD_TASK, {"id": "t4", "workflow": "w1", "parent": None})
+        store.execute("DELETE FROM workflow_states")
+        store.execute("DELETE FROM users")
+
+        assert tasks == 0
+        assert store.execute("SELECT count(*) FROM task_states").scalar() == 0
+        assert store.execute("SELECT count(*) FROM api_keys").scalar() == 0
+
+    def test_should_enforce_check_constraints(self, store: core.SqlStore) -> None:
+        fill(store)
+
+        for role in ("guest", "", "Admin", "superuser"):
+            with pytest.raises(core.CheckViolation):
+                store.execute(ADD_USER, {"id": role, "email": role, "role": role})
+        for role in ("admin", "user"):
+            store.execute(ADD_USER, {"id": role, "email": role, "role": role})
+        for usage in (None, "[]", '[{"total": 1}]', " [1, [2]] "):
+            store.execute(ADD_WORKFLOW, {"id": f"ok {usage}", "usage": usage})
+            store.execute("UPDATE task_states SET usage = :usage", {"usage": usage})
+        for usage in ("{}", '{"a": []}', "null", '"[]"', "1", "not json", "[1", ""):
+            with pytest.raises(core.CheckViolation):
+                store.execute(ADD_WORKFLOW, {"id": "bad", "usage": usage})
+            with pytest.raises(core.CheckViolation):
+                store.execute("UPDATE task_states SET usage = :usage", {"usage": usage})
+
+    def test_should_rollback_migrations(
+        self, store: core.SqlStore, names: Names
+    ) -> None:
+        fill(store)
+        migrator = migrate.Migrator(store)
+        steps = migrator.down(to=0)
+
+        assert [step.version for step in steps] == VERSIONS[::-1]
+        assert {step.direction for step in steps} == {"down"}
+        assert set(names(store, "table")) <= OUR_TABLES
+        assert not [name for name in names(store, "index") if name.startswith("idx_")]
+        assert versions(store) == [0]
+        assert [step.version for step in migrator.up()] == VERSIONS
+        fill(store)
+
+    @pytest.mark.requires(Capability.DURABLE)
+    def test_should_be_idempotent(
+        self,
+        open_store: OpenStore,
+        footprint: Callable[[core.SqlStore], object],
+    ) -> None:
+        first = open_store()
+        fill(first)
+        before = footprint(first)
+        for _ in range(3):
+            assert migrate.Migrator(open_store()).up() == []
+
+        assert footprint(first) == before
+        assert versions(first) == [0, *VERSIONS]
+        assert first.execute("SELECT count(*) FROM task_states").scalar() == 2
+
+
+class TestSchema:
+    @pytest.mark.parametrize(
+        "type_",
+        ["basic", "router", "parallel", "collection", "composite", "wait", "", "BASIC"],
+    )
+    def test_each_branch_of_the_execution_type_accepts_what_was_asked_for(
+        self, store: core.SqlStore, type_: str
+    ) -> None:
+        fill(store)
+        allowed: dict[str, list[tuple[str | None, ...]]] = {
+            "basic": [(None, None, None), ("a", "b", None), (None, None, "t")],
+            "router": [(None, None, None)],
+        }
+        for number, used in enumerate(product((None, "a"), (None, "b"), (None, "t"))):
+            values = dict(zip(("agent", "action", "tool"), used, strict=True))
+            row = {"id": f"n{number}", "type": type_, **values}
+            if used in allowed.get(type_, [used]):
+                store.execute(ADD_TYPED_TASK, row)
+            else:
+                with pytest.raises(core.CheckViolation):
+                    store.execute(ADD_TYPED_TASK, row)
+
+    def test_defaults_are_basic_and_now_in_utc(self, store: core.SqlStore) -> None:
+        @attrs.frozen(kw_only=True)
+        class Task:
+            execution_type: str
+            created_at: datetime
+            updated_at: datetime
+
+        fill(store)
+        task = store.execute(
+            "SELECT execution_type, created_at, updated_at FROM task_states"
+            " WHERE task_exec_id = 't1'"
+        ).one(Task)
+
+        assert task.execution_type == "basic"
+        assert task.created_at == task.updated_at
+        assert abs(datetime.now(UTC) - task.created_at) < timedelta(minutes=1)
+
+    def test_case_of_emails_is_folded_in_ascii_and_nowhere_else(
+        self, store: core.SqlStore
+    ) -> None:
+        for email in ("Ann@b.c", "É@b.c", "é@b.c", "ß@b.c", "İ@b.c"):
+            store.execute(ADD_USER, {"id": email, "email": email, "role": "user"})
+
+        for email in ("Ann@b.c", "aNN@B.c", "É@B.C"):
+            with pytest.raises(core.UniqueViolation):
+                store.execute(ADD_USER, {"id": "n", "email": email, "role": "user"})
+        rows = store.execute("SELECT id FROM users WHERE lower(email) = 'ann@b.c'")
+        assert [row["id"] for row in rows] == ["Ann@b.c"]
+
+    def test_ids_sort_by_their_code_points(self, store: core.SqlStore) -> None:
+        ids = ["", " ", "0", "10", "9", "A", "Z", "_", "a", "z", "Ä", "é", "語", "😀"]
+        for id_ in reversed(ids):
+            store.execute(ADD_WORKFLOW, {"id": id_, "usage": None})
+
+        rows = store.execute(
+            "SELECT workflow_exec_id AS id FROM workflow_states"
+            " ORDER BY workflow_exec_id"
+        )
+        assert [row["id"] for row in rows] == ids
+
+    @pytest.mark.parametrize(
+        ("table", "column"),
+        [
+            ("workflow_states", "workflow_id"),
+            ("workflow_states", "created_at"),
+            ("task_states", "component"),
+            ("task_states", "execution_type"),
+            ("task_states", "task_exec_id"),
+            ("users", "email"),
+            ("api_keys", "hash"),
+        ],
+    )
+    def test_a_required_column_refuses_null(
+        self, store: core.SqlStore, table: str, column: str
+    ) -> None:
+        fill(store)
+
+        with pytest.raises(core.NotNullViolation):
+            store.execute(f"UPDATE {table} SET {column} = NULL")

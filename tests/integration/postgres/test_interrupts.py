@@ -1,0 +1,163 @@
+"""Ctrl-C, and streams left half way: nothing stays behind for the next borrower."""
+
+import json
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from threading import Event
+from time import sleep
+from typing import Any
+
+import pytest
+from mooring import core
+from mooring_postgres import PostgresStore
+from mooring_postgres.testing import DatabaseServer
+
+Open = Callable[..., PostgresStore]
+Spawn = Callable[..., "Future[Any]"]
+Start = Callable[..., "subprocess.Popen[str]"]
+
+PATIENCE = 20.0
+NUMBERS = "SELECT generate_series(1, 1000) AS n"
+CURSORS = "SELECT count(*) FROM pg_cursors"
+
+# Interrupted where it says so: by the signal, which comes while the server works.
+INTERRUPTED = """
+    import json, sys, time
+    from mooring import core
+
+    config, how = json.loads(sys.argv[1]), sys.argv[2]
+    add = "INSERT INTO users (id, email, role) VALUES ('u1', 'u1', 'user')"
+    slow = "SELECT 1 FROM pg_sleep(20)"
+    late = "SELECT n, pg_sleep(n / 40 * 20) FROM generate_series(1, 1000) AS n"
+
+    def statement(store):
+        store.execute(slow)
+
+    def transaction(store):
+        with store.transaction() as tx:
+            tx.execute(add)
+            tx.execute(slow)
+
+    def savepoint(store):
+        with store.transaction() as tx:
+            tx.execute(add)
+            with tx.savepoint():
+                tx.execute(slow)
+
+    def run(store):
+        store.run(lambda tx: (tx.execute(add), tx.execute(slow)))
+
+    def stream(store):
+        with store.read() as snapshot:
+            list(snapshot.stream(late, size=10))
+
+    with core.open(config) as store:
+        pid = store.execute("SELECT pg_backend_pid()").scalar()
+        began = time.monotonic()
+        try:
+            print("ready", flush=True)
+            globals()[how](store)
+        except KeyboardInterrupt:
+            took = time.monotonic() - began
+        with store.read() as snapshot:
+            left = snapshot.execute("SELECT count(*) FROM pg_cursors").scalar()
+            found = snapshot.execute("SELECT count(*) FROM users").scalar()
+            same = snapshot.execute("SELECT pg_backend_pid()").scalar() == pid
+        store.execute(add)
+    print(json.dumps([took < 10, left, found, same]))
+"""
+
+
+@pytest.mark.parametrize(
+    "how", ["statement", "transaction", "savepoint", "run", "stream"]
+)
+def test_ctrl_c_ends_what_runs_and_keeps_nothing_but_the_connection(
+    start: Start,
+    postgres_config: dict[str, Any],
+    postgres_server: DatabaseServer,
+    how: str,
+) -> None:
+    config = {
+        **postgres_config,
+        "application_name": postgres_config["schema"],
+        "max_open_conns": 1,
+    }
+    child = start(INTERRUPTED, json.dumps(config), how)
+    assert child.stdout is not None
+    assert child.stdout.readline() == "ready\n"
+    query = (
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE application_name = %s AND wait_event = 'PgSleep'"
+    )
+    with postgres_server.connect() as connection:
+        while connection.execute(query, [config["schema"]]).fetchone() == (0,):
+            assert child.poll() is None
+            sleep(0.01)
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=PATIENCE)
+
+    assert child.returncode == 0, err
+    in_time, cursors, rows, same = json.loads(out)
+    assert (in_time, cursors, rows, same) == (True, 0, 0, True)
+
+
+def test_a_stream_left_half_way_leaves_no_cursor_to_the_next_borrower(
+    open_postgres: Open,
+) -> None:
+    store = open_postgres(max_open_conns=1)
+    with store.read() as snapshot:
+        rows = snapshot.stream(NUMBERS, size=10)
+        first = [next(rows)["n"] for _ in range(15)]
+        assert snapshot.execute(CURSORS).scalar() == 1
+        rows.close()  # type: ignore[attr-defined]  # it is a generator
+        assert snapshot.execute(CURSORS).scalar() == 0
+        left = snapshot.stream(NUMBERS, size=10)
+        next(left)
+
+    assert first == list(range(1, 16))
+    with store.read() as snapshot:
+        assert snapshot.execute(CURSORS).scalar() == 0
+
+
+def test_a_stream_closed_late_in_another_thread_does_not_touch_the_next_borrower(
+    open_postgres: Open, spawn: Spawn
+) -> None:
+    store = open_postgres(max_open_conns=1)
+    with store.read() as snapshot:
+        late = snapshot.stream(NUMBERS, size=10)
+        next(late)
+    with store.read() as snapshot:
+        mine = snapshot.stream(NUMBERS, size=10)
+        seen = [next(mine)["n"] for _ in range(10)]
+        spawn(late.close).result(PATIENCE)  # type: ignore[attr-defined]  # as above
+        seen += [row["n"] for row in mine]
+
+    assert seen == list(range(1, 1001))
+
+
+def test_a_stream_that_goes_on_in_another_thread_meets_its_closed_snapshot(
+    open_postgres: Open, spawn: Spawn
+) -> None:
+    store = open_postgres(max_open_conns=1)
+    reading, left = Event(), Event()
+    seen: list[int] = []
+
+    def read(rows: Iterator[core.Row]) -> None:
+        for row in rows:
+            seen.append(row["n"])
+            if row["n"] == 5:
+                reading.set()
+                assert left.wait(PATIENCE)
+
+    with store.read() as snapshot:
+        future = spawn(read, snapshot.stream(NUMBERS, size=10))
+        assert reading.wait(PATIENCE)
+    with store.read() as snapshot:
+        left.set()
+        with pytest.raises(core.StoreError, match="not open"):
+            future.result(PATIENCE)
+        assert snapshot.execute(CURSORS).scalar() == 0
+
+    assert seen == [1, 2, 3, 4, 5]
