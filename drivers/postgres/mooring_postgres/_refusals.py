@@ -54,6 +54,12 @@ _KNOWN: Final = (
         "add a line for it to pg_hba.conf; one for hostssl needs sslmode: require",
     ),
     (
+        r"invalid response to SSL|server closed the connection unexpectedly"
+        r"|Connection reset",
+        "the connection broke while it was made",
+        "is it a PostgreSQL server? If it stops or starts now, try again",
+    ),
+    (
         r"SSL|certificate|TLS",
         "the connection could not be secured by TLS",
         _TLS,
@@ -67,11 +73,6 @@ _KNOWN: Final = (
         r"starting up|shutting down|in recovery mode|not yet accepting",
         "the server is not ready",
         "wait and try again",
-    ),
-    (
-        r"server closed the connection unexpectedly|Connection reset",
-        "the connection broke while it was made",
-        "is it a PostgreSQL server? If it stops or starts now, try again",
     ),
     (
         r"unsupported startup parameter",

@@ -9,13 +9,13 @@ from random import Random
 from time import monotonic, sleep
 from typing import Any
 
-import psycopg
 import pytest
 from mooring import core, migrate
 from mooring_postgres.testing import DatabaseServer
 
 Loop = Callable[[int, int], tuple[int, Random]]
 MigrationFile = Callable[..., migrate.Source]
+Plain = Any  # a psycopg.Connection, whose types take literal strings only
 Start = Callable[..., "subprocess.Popen[str]"]
 
 FILES = 12
@@ -56,15 +56,13 @@ def database(postgres_server: DatabaseServer) -> Iterator[dict[str, Any]]:
 
 
 @pytest.fixture
-def plain(
-    postgres_server: DatabaseServer, database: dict[str, Any]
-) -> Iterator[psycopg.Connection[Any]]:
+def plain(postgres_server: DatabaseServer, database: dict[str, Any]) -> Iterator[Plain]:
     """A connection to it without us."""
     with postgres_server.connect(database["dbname"]) as connection:
         yield connection
 
 
-def found(plain: psycopg.Connection[Any]) -> tuple[set[str], list[int]]:
+def found(plain: Plain) -> tuple[set[str], list[int]]:
     """Return tables and applied versions, once nobody else is connected."""
     others = (
         "SELECT 1 FROM pg_stat_activity WHERE datname = current_database()"
@@ -90,7 +88,7 @@ def found(plain: psycopg.Connection[Any]) -> tuple[set[str], list[int]]:
 @pytest.mark.soak
 def test_kill_9_of_the_migrator_leaves_each_file_applied_or_not(
     database: dict[str, Any],
-    plain: psycopg.Connection[Any],
+    plain: Plain,
     migration_file: MigrationFile,
     start: Start,
     loop: Loop,

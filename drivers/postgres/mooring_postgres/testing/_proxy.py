@@ -103,6 +103,15 @@ class Proxy:
         """How many connections it has cut."""
         return self._faults.cuts
 
+    @property
+    def round_trips(self) -> int:
+        """How often clients have waited for the server, those of connecting included.
+
+        All that a client sends without an answer in between counts as one, and what it
+        says before it leaves as well.
+        """
+        return self._faults.round_trips
+
     # -- what it does ---------------------------------------------------------
 
     def forward(self) -> None:
