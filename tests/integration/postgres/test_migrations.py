@@ -254,3 +254,18 @@ class TestOutcome:
         assert isinstance(caught.value.__cause__, core.ConnectionLostError)
         assert "as new" in caught.value.state
         assert tables(plain) == set()
+
+
+def test_a_version_table_that_cannot_be_made_is_no_files_fault(
+    open_postgres: OpenPostgres, make_role: MakeRole, plain: Plain
+) -> None:
+    role = make_role()
+    schema = plain.execute("SELECT current_schema").fetchone()[0]
+    plain.execute(f"GRANT USAGE ON SCHEMA {schema} TO {role['user']}")
+    with pytest.raises(core.MigrationFailedError, match="was not begun") as caught:
+        open_postgres(**role)
+
+    assert caught.value.statement == ""
+    assert "permission denied for schema" in caught.value.message
+    assert "grant" in (caught.value.hint or "")
+    assert tables(plain) == set()
