@@ -87,8 +87,8 @@ class Writer:
                 self._store.execute(ADD, {"id": name})
             except core.OutcomeUnknownError:
                 self.unknown.add(name)
-            except (core.OpenError, core.StoreError) as error:
-                if not isinstance(error, core.OpenError) and not error.retryable:
+            except core.StoreError as error:
+                if not (error.retryable or isinstance(error, core.OpenError)):
                     raise
                 sleep(0.01)
                 continue
