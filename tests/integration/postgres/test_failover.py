@@ -88,7 +88,7 @@ class Writer:
             except core.OutcomeUnknownError:
                 self.unknown.add(name)
             except core.StoreError as error:
-                if not (error.retryable or isinstance(error, core.OpenError)):
+                if not error.retryable:
                     raise
                 sleep(0.01)
                 continue
