@@ -38,7 +38,7 @@ Rows = list[tuple[Any, ...]]
 Cursor = Any
 
 _IDLE: Final = TransactionStatus.IDLE
-_ENDED: Final = (TransactionStatus.IDLE, TransactionStatus.UNKNOWN)
+_OVER: Final = (TransactionStatus.IDLE, TransactionStatus.UNKNOWN)
 _OPEN: Final = (TransactionStatus.INTRANS, TransactionStatus.INERROR)
 _TUPLES: Final = ExecStatus.TUPLES_OK
 # Queries that a cursor on the server can be declared for.
@@ -206,7 +206,7 @@ class PostgresSession:
         self._in_block = False
         status = self.connection.pgconn.transaction_status
         # One that is active is still used by another thread, which it waits for.
-        if status in _ENDED:
+        if status in _OVER:
             return
         # A snapshot has nothing to undo, and a ROLLBACK would make psycopg forget
         # every prepared statement.

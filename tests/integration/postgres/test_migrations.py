@@ -1,12 +1,12 @@
-"""The version table as goose has it, a start at head, and a lost connection."""
+"""The version table as goose has it, and a connection that is lost."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from mooring import core, migrate
 from mooring_postgres import PostgresStore
-from mooring_postgres.testing import PostgresServer, Proxy
+from mooring_postgres.testing import Proxy
 
 MakeRole = Callable[..., dict[str, str]]
 MigrationFile = Callable[..., migrate.Source]
@@ -213,49 +213,6 @@ class TestVersionTable:
         assert "search_path" in str(caught.value.hint)
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[PostgresServer]:
-    """A server that logs what it is asked."""
-    settings = {"log_statement": "all", "log_connections": "on"}
-    with PostgresServer(settings=settings) as server:
-        yield server
-
-
-class TestAtHead:
-    def test_one_connection_asks_three_things_and_writes_nothing(
-        self, server: PostgresServer
-    ) -> None:
-        config = {"driver": "postgres", **server.params()}
-        next_number = "SELECT pg_snapshot_xmax(pg_current_snapshot())"
-        core.open(config).close()
-        with server.connect() as plain:
-            before = plain.execute(next_number).fetchone()
-            plain.execute("SELECT 'from here'")
-            core.open(config).close()
-            *_, log = server.log.rpartition("from here")
-            after = plain.execute(next_number).fetchone()
-
-        asked = [line for line in log.splitlines() if "statement: " in line]
-        asked += [line for line in log.splitlines() if "execute " in line]
-        assert log.count("connection authorized") == 1
-        assert len(asked) == 3, log
-        assert "advisory" not in log
-        assert before == after
-
-    def test_the_same_look_sees_what_a_first_start_does(
-        self, server: PostgresServer, migration_file: MigrationFile
-    ) -> None:
-        source = migration_file("1_a.sql", "CREATE TABLE a (x int);", table="mine")
-        with server.connect() as plain:
-            plain.execute("SELECT 'from here'")
-            config = {"driver": "postgres", **server.params()}
-            with core.open(config, migrate="skip") as store:
-                migrate.Migrator(store, source).up()
-
-        assert "CREATE TABLE a" in server.log
-        assert "pg_advisory_unlock" in server.log
-
-
 class TestOutcome:
     def test_a_commit_without_an_answer_says_that_it_is_not_known(
         self,
@@ -297,3 +254,18 @@ class TestOutcome:
         assert isinstance(caught.value.__cause__, core.ConnectionLostError)
         assert "as new" in caught.value.state
         assert tables(plain) == set()
+
+
+def test_a_version_table_that_cannot_be_made_is_no_files_fault(
+    open_postgres: OpenPostgres, make_role: MakeRole, plain: Plain
+) -> None:
+    role = make_role()
+    schema = plain.execute("SELECT current_schema").fetchone()[0]
+    plain.execute(f"GRANT USAGE ON SCHEMA {schema} TO {role['user']}")
+    with pytest.raises(core.MigrationFailedError, match="was not begun") as caught:
+        open_postgres(**role)
+
+    assert caught.value.statement == ""
+    assert "permission denied for schema" in caught.value.message
+    assert "grant" in (caught.value.hint or "")
+    assert tables(plain) == set()

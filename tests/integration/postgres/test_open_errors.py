@@ -65,6 +65,12 @@ REFUSED = [
     ({"password": f"not {CANARY}"}, "refused the user or the password", "password"),
     ({"user": "no-such-role"}, "refused the user or the password", "set user"),
     ({"dbname": "no-such-db"}, "no database 'no-such-db'", "createdb"),
+    # A password that is a word of the server's message hides no more than itself.
+    (
+        {"dbname": "no-such-db", "password": "exist", "alter": "PASSWORD 'exist'"},
+        "no database 'no-such-db'",
+        "createdb",
+    ),
     ({"target_session_attrs": "standby"}, "no server is of the kind", "correct"),
     ({"alter": "CONNECTION LIMIT 0"}, "no connection left", "max_connections"),
     ({"alter": "NOLOGIN"}, "may not log in", "LOGIN"),

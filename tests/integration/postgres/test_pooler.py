@@ -14,6 +14,13 @@ Spawn = Callable[..., "Future[Any]"]
 
 ADD_USER = "INSERT INTO users (id, email, role) VALUES (:id, :id, 'user')"
 
+# What the next borrower of a session would find.
+LEFT_BEHIND = """
+SELECT current_setting('statement_timeout'), current_setting('lock_timeout'),
+    current_setting('search_path'), (SELECT count(*) FROM pg_prepared_statements),
+    (SELECT count(*) FROM pg_cursors WHERE is_holdable)
+"""
+
 
 @pytest.fixture
 def name(postgres_server: DatabaseServer) -> Iterator[str]:
@@ -133,8 +140,12 @@ class TestThroughPgBouncer:
         with pytest.raises(core.OpenError, match="pooler"):
             core.open(options)
 
-    def test_many_threads_use_the_whole_store(
-        self, pooled: dict[str, Any], postgres_server: DatabaseServer, spawn: Spawn
+    def test_many_threads_use_the_whole_store_and_leave_nothing(
+        self,
+        pooled: dict[str, Any],
+        postgres_server: DatabaseServer,
+        name: str,
+        spawn: Spawn,
     ) -> None:
         """Few sessions for many connections, so that each is lent to all of them."""
         settings = {"default_pool_size": 3}
@@ -146,9 +157,13 @@ class TestThroughPgBouncer:
                     done.result(60)
                 rows = store.execute("SELECT id FROM users ORDER BY id")
                 health = core.health_check(store, deep=True, timeout=30)
+            with pgbouncer.connect(name) as other:
+                looks = [other.execute(LEFT_BEHIND, prepare=False) for _ in range(9)]
+                left = {look.fetchone() for look in looks}
 
         assert len(rows.all()) == 8 * 10
         assert health.ok, health
+        assert left == {("0", "0", '"$user", public', 0, 0)}
 
 
 def work(store: core.SqlStore, worker: str) -> None:

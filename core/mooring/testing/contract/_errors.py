@@ -184,6 +184,7 @@ class ErrorsContract:
             (core.StoreClosedError, False),
             (core.CorruptStoreError, False),
             (core.OpenError, False),
+            (core.UnavailableError, True),
             (core.IntegrityError, False),
             (core.ParameterError, False),
             (core.ResultError, False),
