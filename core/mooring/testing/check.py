@@ -23,7 +23,7 @@ __all__ = ["check_driver", "group_names", "lines"]
 
 # Seconds for what a signal cannot interrupt; then the process is ended.
 _GRACE = 30.0
-# For a process that is ending by itself, interrupted or broken.
+# Seconds for a process that is ending by itself, interrupted or broken.
 _MOMENT = 3.0
 _SUITE = os.path.join(os.path.dirname(__file__), "_check_suite.py")
 _PLUGINS = ("mooring.testing.report", "mooring.testing._check_plugin")
@@ -81,7 +81,7 @@ def check_driver(
                 return report
             if progress is not None:
                 progress(event)
-        code = tests.end()
+        code = tests.ended()
     raise MooringError(
         f"the process that runs the contract broke off (exit code {code})",
         hint="run the contract from a class of tests of your own, to see all that"
@@ -131,21 +131,24 @@ class _Tests:
             *complete, pending = (pending + chunk).split(b"\n")
             yield from map(json.loads, complete)
 
-    def end(self) -> int:
-        """End it; return its exit code, negative for the signal that ended it."""
-        if self._to >= 0:
-            os.close(self._to)
-            self._to = -1
+    def ended(self) -> int:
+        """Give it a moment to end by itself, then end it; return its exit code.
+
+        One that broke off says more by its own code than by our signal, and one that
+        was interrupted puts away what it made.
+        """
         with suppress(subprocess.TimeoutExpired):
-            # One that broke off says more by its own code than by our signal.
             self._process.wait(_MOMENT)
         self._process.kill()
         return self._process.wait()
 
     def close(self) -> None:
         """End it, and let go of the pipes."""
-        self.end()
+        self._process.kill()
+        self._process.wait()
         os.close(self._from)
+        if self._to >= 0:
+            os.close(self._to)
 
 
 @contextmanager
@@ -155,6 +158,9 @@ def _started() -> Iterator[_Tests]:
         tests = _Tests(folder)
         try:
             yield tests
+        except KeyboardInterrupt:
+            tests.ended()
+            raise
         finally:
             tests.close()
 
