@@ -46,5 +46,5 @@ nitpick_ignore_regex = [
     ("py:.*", r"(builtins|collections|contextlib|datetime|enum|importlib)(\..*)?"),
     ("py:.*", r"(os|sqlite3|types|typing)(\..*)?"),
     ("py:.*", r"(cattrs|attrs?|pluggy)(\..*)?|Converter"),
-    ("py:.*", r"(mooring\.core\._\w+\.)?[STC]"),
+    ("py:.*", r"(mooring\.(core|testing)\._\w+\.)?[FSTC]"),
 ]

@@ -12,9 +12,9 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
-_PACKAGES = ("mooring.core", "mooring.migrate", "mooring_sqlite")
+_PACKAGES = ("mooring.core", "mooring.migrate", "mooring.testing", "mooring_sqlite")
 _PRIVATE = re.compile(
-    r"^(mooring\.core|mooring\.migrate|mooring_sqlite)\.(_\w+|errors)\."
+    r"^(mooring\.(?:core|migrate|testing)|mooring_sqlite)\.(_\w+|errors)\."
 )
 _SHORT = re.compile(r"^(core|migrate)\.")
 

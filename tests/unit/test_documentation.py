@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 import pytest
-from mooring import core, migrate
+from mooring import core, migrate, testing
 from mooring.core import _hookspecs
 from mooring_sqlite import SqliteConfig
 from mooring_sqlite._connect import settings_for
@@ -50,6 +50,11 @@ def name_of(option: "attrs.Attribute[Any]") -> str:
     [
         ("core.md", "mooring.core", core.__all__),
         ("migrate.md", "mooring.migrate", migrate.__all__),
+        (
+            "testing.md",
+            "mooring.testing",
+            [*testing.__all__, "check.check_driver"],
+        ),
     ],
 )
 def test_reference_documents_each_public_name_once(
@@ -140,10 +145,11 @@ def test_command_page_has_every_exit_code_of_the_command() -> None:
 
 def test_command_page_has_every_verb_of_the_command() -> None:
     pytest.importorskip("click")
-    from mooring.cli import _app, _migrate
+    from mooring.cli import _app, _driver, _migrate
 
-    verbs = [verb for verb in _app.LazyGroup.verbs if verb != "migrate"]
-    verbs += [f"migrate {verb}" for verb in _migrate.command.commands]
+    groups = {"migrate": _migrate.command.commands, "driver": _driver.DriverGroup.verbs}
+    verbs = [verb for verb in _app.LazyGroup.verbs if verb not in groups]
+    verbs += [f"{group} {verb}" for group, of in groups.items() for verb in of]
     sections = re.findall(
         r"^### mooring ([a-z]+(?: [a-z]+)*)",
         (REFERENCE / "command.md").read_text(),
