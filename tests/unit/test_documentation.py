@@ -147,7 +147,10 @@ def test_command_page_has_every_verb_of_the_command() -> None:
     pytest.importorskip("click")
     from mooring.cli import _app, _driver, _migrate
 
-    groups = {"migrate": _migrate.command.commands, "driver": _driver.DriverGroup.verbs}
+    groups = {
+        "migrate": list(_migrate.command.commands),
+        "driver": list(_driver.DriverGroup.verbs),
+    }
     verbs = [verb for verb in _app.LazyGroup.verbs if verb not in groups]
     verbs += [f"{group} {verb}" for group, of in groups.items() for verb in of]
     sections = re.findall(
