@@ -83,7 +83,9 @@ def test_reference_documents_nothing_that_is_private() -> None:
         *(f"mooring.migrate.{name}" for name in migrate.__all__),
         *(f"mooring_sqlite.{name}" for name in mooring_sqlite.__all__),
         *(f"mooring_postgres.{name}" for name in mooring_postgres.__all__),
-        *(f"mooring_postgres.testing.{name}" for name in testing.__all__),
+        *(f"mooring_postgres.testing.{name}" for name in postgres_testing.__all__),
+        *(f"mooring.testing.{name}" for name in testing.__all__),
+        "mooring.testing.check.check_driver",
     }
     found = {name for page in REFERENCE.glob("*.md") for name in documented(page.name)}
 

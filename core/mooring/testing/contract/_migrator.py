@@ -217,7 +217,7 @@ class TestRefusals:
 
 
 class MigratorContract:
-    """Every driver answers the migrator the same: what is applied, and what is refused."""
+    """The migrator gets the same answers: what is applied, what is refused."""
 
     @pytest.fixture
     def empty(self, open_store: OpenStore) -> core.SqlStore:
