@@ -33,6 +33,8 @@ class Subject:
         footprint: What a write would change, seen from outside where possible.
         relations: A query of the names of tables and indexes, with ``kind``.
         lacks: The capabilities it does not have.
+        lacks_sql: Optional SQL that the engine refuses. It is no capability, since
+            nothing but the application's own statements asks for it.
     """
 
     config: Callable[[pytest.FixtureRequest], dict[str, object]]
@@ -41,6 +43,7 @@ class Subject:
     footprint: Callable[[core.SqlStore], object]
     relations: str
     lacks: frozenset[Capability] = frozenset()
+    lacks_sql: frozenset[str] = frozenset()
 
 
 def _sqlite_files(store: core.SqlStore) -> object:
@@ -73,6 +76,35 @@ def _next_transaction(store: core.SqlStore) -> object:
     """Return the number that the next transaction gets, if it writes."""
     return store.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())").scalar()
 
+
+def _duckdb(path: str = "") -> Any:
+    def config(request: pytest.FixtureRequest) -> dict[str, object]:
+        folder = request.getfixturevalue("tmp_path")
+        return {"driver": "duckdb", "path": path or str(folder / "app.duckdb")}
+
+    return config
+
+
+def _duckdb_files(store: core.SqlStore) -> object:
+    path = Path(str(getattr(store.config, "path", "")))
+    found = [file.stat() for file in sorted(path.parent.glob(f"{path.name}*"))]
+    # Reading one by hand would drop the lock of this process.
+    return [(file.st_ino, file.st_size, file.st_mtime_ns) for file in found]
+
+
+def _duckdb_tables(store: core.SqlStore) -> object:
+    rows = store.execute("SELECT table_name, estimated_size FROM duckdb_tables()")
+    return sorted(map(tuple, rows))
+
+
+_NOT_IN_DUCKDB = frozenset(
+    {
+        Capability.CASCADING_FOREIGN_KEYS,
+        Capability.MULTI_PROCESS,
+        Capability.SAVEPOINTS,
+        Capability.SERIALIZABLE,
+    }
+)
 
 _SQLITE: dict[str, Any] = {
     "hasty": {"busy_timeout": 0.15, "pool_timeout": 0.15},
@@ -107,7 +139,40 @@ _POSTGRES: dict[str, Any] = {
     ),
 }
 
+_DUCKDB: dict[str, Any] = {
+    "lacks_sql": frozenset({"deferrable constraints"}),
+    "hasty": {"pool_timeout": 0.15},
+    "leaky": (
+        "PRAGMA threads = 1",
+        "pragma Enable_Profiling",
+        "PRAGMA disable_checkpoint_on_shutdown",
+        "CALL enable_logging()",
+        "SET LOCAL threads = 1",
+        "USE memory",
+        "LOAD json",
+        "INSTALL httpfs",
+        "PREPARE other AS SELECT 1",
+        "FORCE CHECKPOINT",
+    ),
+    "relations": (
+        "SELECT 'table' AS kind, table_name AS name FROM duckdb_tables()"
+        " UNION ALL SELECT 'index', index_name FROM duckdb_indexes()"
+    ),
+}
+
 SUBJECTS = {
+    "duckdb-file": Subject(
+        config=_duckdb(),
+        footprint=_duckdb_files,
+        lacks=_NOT_IN_DUCKDB,
+        **_DUCKDB,
+    ),
+    "duckdb-memory": Subject(
+        config=_duckdb(":memory:"),
+        footprint=_duckdb_tables,
+        lacks=_NOT_IN_DUCKDB | {Capability.DURABLE},
+        **_DUCKDB,
+    ),
     "sqlite-file": Subject(
         config=_sqlite(),
         footprint=_sqlite_files,
@@ -144,6 +209,8 @@ def pytest_configure(config: pytest.Config) -> None:
     for line in (
         "requires(*capabilities): runs on the subjects that have all of them",
         "lacks(*capabilities): runs on the subjects that have none of them",
+        "requires_sql(*features): runs on the subjects whose SQL has all of them",
+        "lacks_sql(*features): runs on the subjects whose SQL has none of them",
     ):
         config.addinivalue_line("markers", line)
 
@@ -151,12 +218,13 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "subject" not in metafunc.fixturenames:
         return
-    needed = _capabilities(metafunc, "requires")
-    absent = _capabilities(metafunc, "lacks")
+    needed = _marked(metafunc, "requires") | _marked(metafunc, "requires_sql")
+    absent = _marked(metafunc, "lacks") | _marked(metafunc, "lacks_sql")
     chosen = {
         name: subject
         for name, subject in SUBJECTS.items()
-        if not needed & subject.lacks and absent <= subject.lacks
+        if not needed & (lacking := subject.lacks | subject.lacks_sql)
+        and absent <= lacking
     }
     if not chosen:
         # An empty parameter set would be a skip, and a skip looks like a pass.
@@ -173,9 +241,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(60))
 
 
-def _capabilities(metafunc: pytest.Metafunc, mark: str) -> frozenset[Capability]:
+def _marked(metafunc: pytest.Metafunc, mark: str) -> frozenset[str]:
     marks = metafunc.definition.iter_markers(mark)
-    return frozenset(capability for found in marks for capability in found.args)
+    return frozenset(argument for found in marks for argument in found.args)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from mooring import core
+from mooring.core import Capability
 
 OpenStore = Callable[..., core.SqlStore]
 CONTROL = [
@@ -130,6 +131,7 @@ def test_a_commit_does_not_keep_what_the_block_rolls_back(
     assert ids(store) == []
 
 
+@pytest.mark.requires(Capability.SAVEPOINTS)
 def test_a_rollback_does_not_lose_what_the_block_keeps(store: core.SqlStore) -> None:
     with store.transaction() as tx:
         add(tx, "u1")

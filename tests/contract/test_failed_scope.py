@@ -169,6 +169,7 @@ def test_a_failed_single_statement_leaves_nothing(
     assert ids(store) == ["u1", "u3"]
 
 
+@pytest.mark.requires_sql("deferrable constraints")
 def test_a_deferred_foreign_key_fails_at_commit_and_keeps_nothing(
     store: core.SqlStore,
 ) -> None:
@@ -181,6 +182,7 @@ def test_a_deferred_foreign_key_fails_at_commit_and_keeps_nothing(
     assert store.execute("SELECT count(*) FROM children").scalar() == 0
 
 
+@pytest.mark.requires_sql("deferrable constraints")
 def test_a_deferred_foreign_key_may_be_made_good_before_commit(
     store: core.SqlStore,
 ) -> None:
@@ -193,6 +195,7 @@ def test_a_deferred_foreign_key_may_be_made_good_before_commit(
     assert store.execute("SELECT count(*) FROM children").scalar() == 1
 
 
+@pytest.mark.requires_sql("deferrable constraints")
 def test_a_deferred_foreign_key_fails_a_single_statement_too(
     store: core.SqlStore,
 ) -> None:
@@ -203,6 +206,18 @@ def test_a_deferred_foreign_key_fails_a_single_statement_too(
         store.execute("INSERT INTO children VALUES (1, 7)")
 
     assert store.execute("SELECT count(*) FROM children").scalar() == 0
+
+
+@pytest.mark.lacks_sql("deferrable constraints")
+def test_a_foreign_key_that_cannot_be_deferred_is_not_made_without(
+    store: core.SqlStore,
+) -> None:
+    store.execute(DEFERRED[0])
+
+    with pytest.raises(core.StatementError):
+        store.execute(DEFERRED[1])
+    with pytest.raises(core.StatementError):
+        store.execute("SELECT * FROM children")
 
 
 @pytest.mark.requires(Capability.TRANSACTIONAL_DDL)
@@ -238,6 +253,7 @@ def test_a_transaction_is_of_no_use_after_its_block(store: core.SqlStore) -> Non
     assert ids(store) == ["u1"]
 
 
+@pytest.mark.requires(Capability.SAVEPOINTS)
 def test_a_savepoint_is_of_no_use_after_its_transaction(store: core.SqlStore) -> None:
     with store.transaction() as tx:
         add(tx, "u1")

@@ -28,8 +28,16 @@ def count(connection: core.Connection) -> int:
     return found
 
 
-@pytest.mark.parametrize("isolation", [None, "serializable"])
-def test_both_isolations_commit_and_roll_back(
+def test_the_default_isolation_commits_and_rolls_back(store: core.SqlStore) -> None:
+    commits_and_rolls_back(store, None)
+
+
+@pytest.mark.requires(Capability.SERIALIZABLE)
+def test_serializable_commits_and_rolls_back(store: core.SqlStore) -> None:
+    commits_and_rolls_back(store, "serializable")
+
+
+def commits_and_rolls_back(
     store: core.SqlStore, isolation: Literal["serializable"] | None
 ) -> None:
     with store.transaction(isolation=isolation) as tx:

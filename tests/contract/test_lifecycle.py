@@ -27,7 +27,6 @@ USES: dict[str, Callable[[core.SqlStore], object]] = {
     "a write": lambda store: store.execute(ADD, {"id": "u"}),
     "transaction": lambda store: store.transaction().__enter__(),
     "read": lambda store: store.read().__enter__(),
-    "run": lambda store: store.run(lambda tx: tx.execute(COUNT)),
 }
 
 
@@ -96,6 +95,14 @@ def test_every_use_after_close_says_so(
 
     assert caught.value.hint is not None
     assert not caught.value.retryable
+
+
+@pytest.mark.requires(Capability.SERIALIZABLE)
+def test_run_after_close_says_so(store: core.SqlStore) -> None:
+    store.close()
+
+    with pytest.raises(core.StoreClosedError, match="closed"):
+        store.run(lambda tx: tx.execute(COUNT))
 
 
 def test_closing_again_does_nothing(store: core.SqlStore) -> None:
@@ -364,12 +371,27 @@ def test_a_scope_that_was_open_at_the_fork_belongs_to_the_parent(
             "tx.execute(add, {'id': 'u1'})\n"
             "def work():\n"
             "    refused(lambda: tx.execute(add, {'id': 'c'}))\n"
-            "    refused(lambda: tx.savepoint().__enter__())\n"
             "    block.__exit__(SystemExit, SystemExit(), None)\n"
             "in_child(work)\n"
             "in_child(lambda: refused(lambda: block.__exit__(None, None, None)))\n"
             "tx.execute(add, {'id': 'u2'})\n"
             "block.__exit__(None, None, None)\n"
+            "assert store.execute(count).scalar() == 2\n"
+            "store.close()\n"
+        )
+    )
+
+
+@pytest.mark.requires(Capability.SAVEPOINTS)
+def test_a_forked_child_may_not_set_a_savepoint_for_its_parent(
+    program: Program,
+) -> None:
+    run_to_its_end(
+        program(
+            FORK + "with store.transaction() as tx:\n"
+            "    tx.execute(add, {'id': 'u1'})\n"
+            "    in_child(lambda: refused(lambda: tx.savepoint().__enter__()))\n"
+            "    tx.execute(add, {'id': 'u2'})\n"
             "assert store.execute(count).scalar() == 2\n"
             "store.close()\n"
         )

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from mooring import core
+from mooring.core import Capability
 
 PATIENCE = 20.0
 Spawn = Callable[..., "Future[Any]"]
@@ -41,7 +42,6 @@ SECOND: dict[str, Callable[[core.SqlStore], object]] = {
     "transaction": lambda store: enter(store.transaction()),
     "read": lambda store: enter(store.read()),
     "execute": count,
-    "run": lambda store: store.run(count),
     "close": lambda store: store.close(),
 }
 
@@ -62,6 +62,16 @@ def test_a_second_use_beside_an_open_scope_is_refused_and_harms_nothing(
     assert not caught.value.retryable
     assert monotonic() - started < PATIENCE
     assert count(store) == 0
+
+
+@pytest.mark.requires(Capability.SERIALIZABLE)
+@pytest.mark.parametrize("first", ["transaction", "read"])
+def test_run_beside_an_open_scope_is_refused(store: core.SqlStore, first: str) -> None:
+    with getattr(store, first)() as scope:
+        with pytest.raises(core.NestedTransactionError):
+            store.run(count)
+
+        assert count(scope) == 0
 
 
 def test_the_hint_leads_to_the_connection_that_is_there(store: core.SqlStore) -> None:
@@ -99,6 +109,7 @@ def test_closing_inside_a_scope_leaves_the_store_open(store: core.SqlStore) -> N
     assert count(store) == 1
 
 
+@pytest.mark.requires(Capability.SERIALIZABLE)
 def test_inside_run_the_given_transaction_is_the_one_to_use(
     store: core.SqlStore,
 ) -> None:

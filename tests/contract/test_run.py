@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 from mooring import core
+from mooring.core import Capability
+
+pytestmark = pytest.mark.requires(Capability.SERIALIZABLE)
 
 PATIENCE = 40.0
 Spawn = Callable[..., "Future[Any]"]

@@ -205,6 +205,7 @@ def test_savepoints_left_out_of_order_keep_nothing(
     assert ids(store) == []
 
 
+@pytest.mark.requires_sql("deferrable constraints")
 def test_a_deferred_constraint_survives_its_savepoint(store: core.SqlStore) -> None:
     store.execute("CREATE TABLE parents (id BIGINT PRIMARY KEY)")
     store.execute(

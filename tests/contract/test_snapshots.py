@@ -200,7 +200,7 @@ def test_a_stream_of_what_no_cursor_reads_has_the_rows_of_execute(
         found = list(snapshot.stream(plan, size=1))
         wanted = snapshot.execute(plan).all()
 
-    assert len(wanted) > 1
+    assert wanted
     assert found == wanted
 
 
