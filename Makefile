@@ -61,6 +61,8 @@ $(VENV)/.postgres: $(VENV)/.sqlite
 	@$(INSTALL) --no-build-isolation -e "drivers/postgres[binary,testing]"
 	@touch $@
 
-$(VENV)/.tools: $(VENV)/.postgres pyproject.toml
+# With the drivers that the contract is tried on, beside mooring's own.
+$(VENV)/.tools: $(VENV)/.postgres pyproject.toml $(wildcard examples/*/pyproject.toml)
 	@$(INSTALL) --group test --group lint
+	@$(INSTALL) --no-build-isolation -e examples/duckdb-driver
 	@touch $@

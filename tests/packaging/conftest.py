@@ -15,6 +15,7 @@ MEMBERS = {
     "mooring": ROOT / "core",
     "mooring_sqlite": ROOT / "drivers" / "sqlite",
     "mooring_postgres": ROOT / "drivers" / "postgres",
+    "mooring_duckdb": ROOT / "examples" / "duckdb-driver",
     "mooring_memo": ROOT / "examples" / "memo",
 }
 # Those that need no server.
@@ -141,6 +142,12 @@ def with_sqlite(install: Install, wheels: Mapping[str, Path]) -> Path:
 def with_postgres(install: Install, wheels: Mapping[str, Path]) -> Path:
     """Core and the PostgreSQL driver, with the client library that brings its own."""
     return install(wheels["mooring"], f"{wheels['mooring_postgres']}[binary]")
+
+
+@pytest.fixture(scope="session")
+def with_duckdb(install: Install, wheels: Mapping[str, Path]) -> Path:
+    """Core and a third party's driver for SQL, with its client library."""
+    return install(wheels["mooring"], wheels["mooring_duckdb"])
 
 
 @pytest.fixture(scope="session")

@@ -25,6 +25,7 @@ FOLDERS = {
     "mooring": "core",
     "mooring_sqlite": "drivers/sqlite",
     "mooring_postgres": "drivers/postgres",
+    "mooring_duckdb": "examples/duckdb-driver",
     "mooring_memo": "examples/memo",
 }
 PACKAGES = sorted(FOLDERS)
@@ -105,7 +106,9 @@ def test_sdist_holds_what_is_needed_to_build_the_wheel_and_nothing_else(
     assert members(sdist) - {".gitignore"} == sources(root, package) | extra
 
 
-@pytest.mark.parametrize("package", ["mooring_sqlite", "mooring_postgres"])
+@pytest.mark.parametrize(
+    "package", ["mooring_duckdb", "mooring_postgres", "mooring_sqlite"]
+)
 def test_wheel_of_a_driver_holds_its_migrations(wheels: Wheels, package: str) -> None:
     found = {name for name in members(wheels[package]) if ".sql" in name}
     assert found == {f"{package}/migrations/{name}" for name in MIGRATIONS}
@@ -150,6 +153,7 @@ def test_postgres_wheel_needs_its_client_library_and_brings_it_by_an_extra(
                 "postgresql = mooring_postgres"
             ),
         ),
+        ("mooring_duckdb", "[mooring.drivers]\nduckdb = mooring_duckdb"),
         ("mooring_memo", "[mooring.drivers]\nmemo = mooring_memo"),
     ],
 )
@@ -240,6 +244,21 @@ def test_postgres_from_its_wheel_opens_migrates_and_reads_back(
     print(count, os.path.dirname(mooring_postgres.__file__))
     """
     count, folder = run(with_postgres, code, json.dumps(postgres_config)).split()
+    assert (count, Path(folder).parent.name) == ("4", "site-packages")
+
+
+def test_third_partys_driver_for_sql_opens_migrates_and_reads_back(
+    with_duckdb: Path, run: Run, tmp_path: Path
+) -> None:
+    code = f"""{ROUND_TRIP}
+    import os, sys
+    import mooring_duckdb
+
+    count = round_trip({{"driver": "duckdb", "path": sys.argv[1]}})
+    assert [entry.name for entry in core.drivers()] == ["duckdb"]
+    print(count, os.path.dirname(mooring_duckdb.__file__))
+    """
+    count, folder = run(with_duckdb, code, tmp_path / "app.duckdb").split()
     assert (count, Path(folder).parent.name) == ("4", "site-packages")
 
 
@@ -341,12 +360,20 @@ def test_store_opens_from_wheels_that_are_still_zipped(
 
 
 @pytest.mark.parametrize(
-    "project", ["core", "drivers/sqlite", "drivers/postgres", "examples/memo"]
+    ("project", "installed"),
+    [
+        ("core", "with_memo"),
+        ("drivers/sqlite", "with_sqlite"),
+        ("drivers/postgres", "with_postgres"),
+        ("examples/duckdb-driver", "with_duckdb"),
+        ("examples/memo", "with_memo"),
+    ],
 )
 def test_examples_in_its_readme_run(
-    with_memo: Path, run: Run, root: Path, project: str
+    request: pytest.FixtureRequest, run: Run, root: Path, project: str, installed: str
 ) -> None:
+    python = request.getfixturevalue(installed)
     text = (root / project / "README.md").read_text()
     blocks = re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
     for block in blocks:
-        run(with_memo, block)
+        run(python, block)

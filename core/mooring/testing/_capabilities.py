@@ -9,6 +9,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _NEEDED = "requires_capabilities"
 _ABSENT = "lacks_capabilities"
+_NEEDED_SQL = "requires_sql_features"
+_ABSENT_SQL = "lacks_sql_features"
 
 
 def requires(*capabilities: Capability) -> Callable[[F], F]:
@@ -24,17 +26,34 @@ def lacks(*capabilities: Capability) -> Callable[[F], F]:
     return _marking(_ABSENT, frozenset(capabilities))
 
 
+def requires_sql(*features: str) -> Callable[[F], F]:
+    """Let a test apply only where the engine's SQL has all of *features*.
+
+    They are no capabilities: nothing but an application's own statements asks for them.
+    """
+    return _marking(_NEEDED_SQL, frozenset(features))
+
+
+def lacks_sql(*features: str) -> Callable[[F], F]:
+    """Let a test apply only where the engine's SQL has none of *features*."""
+    return _marking(_ABSENT_SQL, frozenset(features))
+
+
 def depends_on_capabilities(test: object) -> bool:
-    """Return whether a test is marked by `requires` or `lacks`."""
-    return hasattr(test, _NEEDED) or hasattr(test, _ABSENT)
+    """Return whether a test is marked by one of these."""
+    marks = (_NEEDED, _ABSENT, _NEEDED_SQL, _ABSENT_SQL)
+    return any(hasattr(test, mark) for mark in marks)
 
 
-def why_not(test: object, present: frozenset[Capability]) -> str:
+def why_not(
+    test: object, present: frozenset[Capability], features: frozenset[str]
+) -> str:
     """Return why a test does not apply to a store, "" if it does.
 
     Args:
         test: The test's function.
         present: The capabilities of the store.
+        features: The optional SQL that its engine has.
     """
     missing = _marked(test, _NEEDED) - present
     if missing:
@@ -42,7 +61,11 @@ def why_not(test: object, present: frozenset[Capability]) -> str:
     excess = _marked(test, _ABSENT) & present
     if excess:
         return f"for stores without {_listed(excess)}"
-    return ""
+    unknown = getattr(test, _NEEDED_SQL, frozenset()) - features
+    if unknown:
+        return f"the engine's SQL has no {_listed(unknown)}"
+    known = getattr(test, _ABSENT_SQL, frozenset()) & features
+    return f"for engines without {_listed(known)}" if known else ""
 
 
 def _marking(name: str, capabilities: frozenset[Capability]) -> Callable[[F], F]:

@@ -16,6 +16,7 @@ import pytest
 from mooring import core, migrate
 from mooring.core import Capability
 from mooring.testing._capabilities import depends_on_capabilities, why_not
+from mooring.testing._sql_features import sql_features
 
 # Long enough for a machine under load, short enough that a hang is seen as one.
 PATIENCE = 20.0
@@ -27,7 +28,7 @@ class ContractFixtures:
     """The fixtures of `mooring.testing.DriverContract`; `config` is the driver's."""
 
     # Of the stores of a class, once one was opened; by class, as `config` is.
-    _present: ClassVar[dict[type, frozenset[Capability]]] = {}
+    _present: ClassVar[dict[type, tuple[frozenset[Capability], frozenset[str]]]] = {}
 
     # -- what a driver may say ------------------------------------------------------
 
@@ -74,8 +75,8 @@ class ContractFixtures:
         if kind not in self._present:
             config = request.getfixturevalue("config")
             with core.open(config, migrate="skip") as store:
-                self._present[kind] = store.capabilities
-        reason = why_not(request.function, self._present[kind])
+                self._present[kind] = store.capabilities, sql_features(store)
+        reason = why_not(request.function, *self._present[kind])
         if reason:
             pytest.skip(reason)
 

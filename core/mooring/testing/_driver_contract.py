@@ -25,6 +25,7 @@ from mooring.testing.contract._run import RunContract
 from mooring.testing.contract._savepoints import SavepointsContract
 from mooring.testing.contract._shipped_schema import ShippedSchemaContract
 from mooring.testing.contract._snapshots import SnapshotsContract
+from mooring.testing.contract._unsupported import UnsupportedContract
 from mooring.testing.contract._values import ValuesContract
 
 GROUPS: tuple[type, ...] = (
@@ -47,6 +48,7 @@ GROUPS: tuple[type, ...] = (
     RunContract,
     DeadlinesContract,
     ConcurrencyContract,
+    UnsupportedContract,
 )
 
 

@@ -30,6 +30,7 @@ _READ: dict[str, str] = {
     "run": f"{_RULES}#isolation-has-two-words",
     "deadlines": f"{_RULES}#every-wait-ends",
     "concurrency": f"{_RULES}#isolation-has-two-words",
+    "unsupported": f"{_RULES}#a-store-refuses-what-it-does-not-have",
 }
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from mooring import core
+from mooring.core import Capability
+from mooring.testing._capabilities import requires
 
 OpenStore = Callable[..., core.SqlStore]
 CONTROL = [
@@ -134,6 +136,7 @@ class ControlStatementsContract:
 
         assert ids(store) == []
 
+    @requires(Capability.SAVEPOINTS)
     def test_a_rollback_does_not_lose_what_the_block_keeps(
         self, store: core.SqlStore
     ) -> None:

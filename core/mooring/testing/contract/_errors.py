@@ -112,11 +112,7 @@ class ErrorsContract:
         with pytest.raises(core.CheckViolation):
             store.execute("UPDATE workflow_states SET usage = :v", {"v": "{"})
 
-        with (
-            store.transaction() as tx,
-            pytest.raises(core.CheckViolation),
-            tx.savepoint(),
-        ):
+        with pytest.raises(core.CheckViolation), store.transaction() as tx:
             tx.execute("UPDATE workflow_states SET usage = :v", {"v": "[1"})
         found = store.execute(
             "SELECT usage FROM workflow_states WHERE usage IS NOT NULL"

@@ -7,7 +7,7 @@ import pytest
 
 from mooring import core
 from mooring.core import Capability
-from mooring.testing._capabilities import requires
+from mooring.testing._capabilities import lacks_sql, requires, requires_sql
 
 BROKEN = "SELECT * FROM there_is_no_such_table"
 DEFERRED = (
@@ -172,6 +172,7 @@ class FailedScopeContract:
 
         assert ids(store) == ["u1", "u3"]
 
+    @requires_sql("deferrable constraints")
     def test_a_deferred_foreign_key_fails_at_commit_and_keeps_nothing(
         self,
         store: core.SqlStore,
@@ -184,6 +185,7 @@ class FailedScopeContract:
 
         assert store.execute("SELECT count(*) FROM children").scalar() == 0
 
+    @requires_sql("deferrable constraints")
     def test_a_deferred_foreign_key_may_be_made_good_before_commit(
         self,
         store: core.SqlStore,
@@ -196,6 +198,7 @@ class FailedScopeContract:
 
         assert store.execute("SELECT count(*) FROM children").scalar() == 1
 
+    @requires_sql("deferrable constraints")
     def test_a_deferred_foreign_key_fails_a_single_statement_too(
         self,
         store: core.SqlStore,
@@ -207,6 +210,18 @@ class FailedScopeContract:
             store.execute("INSERT INTO children VALUES (1, 7)")
 
         assert store.execute("SELECT count(*) FROM children").scalar() == 0
+
+    @lacks_sql("deferrable constraints")
+    def test_a_foreign_key_that_cannot_be_deferred_is_not_made_without(
+        self,
+        store: core.SqlStore,
+    ) -> None:
+        store.execute(DEFERRED[0])
+
+        with pytest.raises(core.StatementError):
+            store.execute(DEFERRED[1])
+        with pytest.raises(core.StatementError):
+            store.execute("SELECT * FROM children")
 
     @requires(Capability.TRANSACTIONAL_DDL)
     def test_a_table_made_in_a_transaction_is_rolled_back_with_it(
@@ -241,6 +256,7 @@ class FailedScopeContract:
             add(tx, "u2")
         assert ids(store) == ["u1"]
 
+    @requires(Capability.SAVEPOINTS)
     def test_a_savepoint_is_of_no_use_after_its_transaction(
         self, store: core.SqlStore
     ) -> None:

@@ -29,7 +29,6 @@ USES: dict[str, Callable[[core.SqlStore], object]] = {
     "a write": lambda store: store.execute(ADD, {"id": "u"}),
     "transaction": lambda store: store.transaction().__enter__(),
     "read": lambda store: store.read().__enter__(),
-    "run": lambda store: store.run(lambda tx: tx.execute(COUNT)),
 }
 
 
@@ -133,6 +132,13 @@ class LifecycleContract:
 
         assert caught.value.hint is not None
         assert not caught.value.retryable
+
+    @requires(Capability.SERIALIZABLE)
+    def test_run_after_close_says_so(self, store: core.SqlStore) -> None:
+        store.close()
+
+        with pytest.raises(core.StoreClosedError, match="closed"):
+            store.run(lambda tx: tx.execute(COUNT))
 
     def test_closing_again_does_nothing(self, store: core.SqlStore) -> None:
         store.close()
@@ -362,12 +368,27 @@ class LifecycleContract:
                 "tx.execute(add, {'id': 'u1'})\n"
                 "def work():\n"
                 "    refused(lambda: tx.execute(add, {'id': 'c'}))\n"
-                "    refused(lambda: tx.savepoint().__enter__())\n"
                 "    block.__exit__(SystemExit, SystemExit(), None)\n"
                 "in_child(work)\n"
                 "in_child(lambda: refused(lambda: block.__exit__(None, None, None)))\n"
                 "tx.execute(add, {'id': 'u2'})\n"
                 "block.__exit__(None, None, None)\n"
+                "assert store.execute(count).scalar() == 2\n"
+                "store.close()\n"
+            )
+        )
+
+    @requires(Capability.SAVEPOINTS)
+    def test_a_forked_child_may_not_set_a_savepoint_for_its_parent(
+        self,
+        program: Program,
+    ) -> None:
+        run_to_its_end(
+            program(
+                FORK + "with store.transaction() as tx:\n"
+                "    tx.execute(add, {'id': 'u1'})\n"
+                "    in_child(lambda: refused(lambda: tx.savepoint().__enter__()))\n"
+                "    tx.execute(add, {'id': 'u2'})\n"
                 "assert store.execute(count).scalar() == 2\n"
                 "store.close()\n"
             )

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from mooring import core
+from mooring.core import Capability
+from mooring.testing._capabilities import requires
 
 PATIENCE = 20.0
 Spawn = Callable[..., "Future[Any]"]
@@ -42,7 +44,6 @@ SECOND: dict[str, Callable[[core.SqlStore], object]] = {
     "transaction": lambda store: enter(store.transaction()),
     "read": lambda store: enter(store.read()),
     "execute": count,
-    "run": lambda store: store.run(count),
     "close": lambda store: store.close(),
 }
 
@@ -75,6 +76,17 @@ class NestingContract:
         assert not caught.value.retryable
         assert monotonic() - started < PATIENCE
         assert count(store) == 0
+
+    @requires(Capability.SERIALIZABLE)
+    @pytest.mark.parametrize("first", ["transaction", "read"])
+    def test_run_beside_an_open_scope_is_refused(
+        self, store: core.SqlStore, first: str
+    ) -> None:
+        with getattr(store, first)() as scope:
+            with pytest.raises(core.NestedTransactionError):
+                store.run(count)
+
+            assert count(scope) == 0
 
     def test_the_hint_leads_to_the_connection_that_is_there(
         self, store: core.SqlStore
@@ -116,6 +128,7 @@ class NestingContract:
 
         assert count(store) == 1
 
+    @requires(Capability.SERIALIZABLE)
     def test_inside_run_the_given_transaction_is_the_one_to_use(
         self,
         store: core.SqlStore,

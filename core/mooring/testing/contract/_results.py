@@ -5,6 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from mooring import core
+from mooring.core import Capability
+from mooring.testing._capabilities import requires
 
 ADD = "INSERT INTO users (id, email, role) VALUES (:id, :id, 'user')"
 EVERY = "SELECT id, role FROM users ORDER BY id"
@@ -224,6 +226,7 @@ class ResultsContract:
 
         assert counts == [1, 0]
 
+    @requires(Capability.CASCADING_FOREIGN_KEYS)
     def test_a_cascade_does_not_count(self, with_three_users: core.SqlStore) -> None:
         for key in ("k1", "k2"):
             with_three_users.execute(

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from mooring import core
+from mooring.core import Capability
+from mooring.testing._capabilities import requires
 
 PATIENCE = 40.0
 Spawn = Callable[..., "Future[Any]"]
@@ -48,12 +50,14 @@ def conflict() -> core.SerializationError:
 class RunContract:
     """``store.run``: a serializable transaction that is run again on conflicts."""
 
+    @requires(Capability.SERIALIZABLE)
     def test_it_commits_and_returns_what_the_function_returns(
         self, store: core.SqlStore
     ) -> None:
         assert store.run(Work(0, conflict())) == 1
         assert ids(store) == ["u1"]
 
+    @requires(Capability.SERIALIZABLE)
     def test_it_runs_again_on_a_conflict_and_keeps_only_the_last_attempt(
         self,
         store: core.SqlStore,
@@ -63,6 +67,7 @@ class RunContract:
         assert store.run(work) == 3
         assert ids(store) == ["u3"]
 
+    @requires(Capability.SERIALIZABLE)
     def test_conflicts_without_end_are_bounded(self, store: core.SqlStore) -> None:
         work = Work(100, conflict())
 
@@ -73,6 +78,7 @@ class RunContract:
         assert caught.value.retryable
         assert ids(store) == []
 
+    @requires(Capability.SERIALIZABLE)
     def test_one_attempt_is_no_retry(self, store: core.SqlStore) -> None:
         work = Work(1, conflict())
 
@@ -81,6 +87,7 @@ class RunContract:
 
         assert work.calls == 1
 
+    @requires(Capability.SERIALIZABLE)
     @pytest.mark.parametrize("attempts", [0, -1, True, 2.0, "3", None])
     def test_a_wrong_number_of_attempts_is_refused(
         self, store: core.SqlStore, attempts: Any
@@ -92,6 +99,7 @@ class RunContract:
 
         assert work.calls == 0
 
+    @requires(Capability.SERIALIZABLE)
     @pytest.mark.parametrize(
         "error",
         [
@@ -116,6 +124,7 @@ class RunContract:
         assert work.calls == 1
         assert ids(store) == []
 
+    @requires(Capability.SERIALIZABLE)
     def test_an_error_that_the_function_hides_is_not_retried(
         self, store: core.SqlStore
     ) -> None:
@@ -133,6 +142,7 @@ class RunContract:
         assert calls == [1]
         assert ids(store) == []
 
+    @requires(Capability.SERIALIZABLE)
     def test_each_attempt_has_the_caller_s_thread_and_context(
         self, store: core.SqlStore
     ) -> None:
@@ -156,6 +166,7 @@ class RunContract:
         ]
         assert token.get() == "of the function"
 
+    @requires(Capability.SERIALIZABLE)
     def test_it_leaves_no_scope_behind(self, store: core.SqlStore) -> None:
         with pytest.raises(core.SerializationError):
             store.run(Work(9, conflict()), attempts=2)
@@ -164,6 +175,7 @@ class RunContract:
 
         assert ids(store) == ["u9"]
 
+    @requires(Capability.SERIALIZABLE)
     def test_conflicts_of_real_transactions_lose_no_update(
         self, store: core.SqlStore, spawn: Spawn
     ) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from mooring import core
 from mooring.core import Capability
-from mooring.testing._capabilities import requires
+from mooring.testing._capabilities import requires, requires_sql
 
 BROKEN = "SELECT * FROM there_is_no_such_table"
 
@@ -221,6 +221,7 @@ class SavepointsContract:
         assert ids(store) == []
 
     @requires(Capability.SAVEPOINTS)
+    @requires_sql("deferrable constraints")
     def test_a_deferred_constraint_survives_its_savepoint(
         self, store: core.SqlStore
     ) -> None:
