@@ -15,6 +15,7 @@ from mooring.testing.contract._deadlines import DeadlinesContract
 from mooring.testing.contract._errors import ErrorsContract
 from mooring.testing.contract._failed_scope import FailedScopeContract
 from mooring.testing.contract._health import HealthContract
+from mooring.testing.contract._histories import HistoriesContract
 from mooring.testing.contract._identity import IdentityContract
 from mooring.testing.contract._isolation import IsolationContract
 from mooring.testing.contract._lifecycle import LifecycleContract
@@ -55,6 +56,7 @@ GROUPS: tuple[type, ...] = (
     SchemaContract,
     CrashContract,
     TracesContract,
+    HistoriesContract,
 )
 
 
