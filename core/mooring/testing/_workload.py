@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
 from random import Random
-from time import monotonic_ns
+from time import monotonic_ns, sleep
 from typing import Any
 
 from mooring import core
@@ -207,6 +207,8 @@ class Client:
             keys = self._random.sample(LISTS, 4)
             for key in [*keys, keys[0]]:
                 found.list(key)
+                # Time for others to commit in between, on a fast engine too.
+                sleep(self._random.uniform(0, 0.002))
             found.register(self._one(REGISTERS))
 
     def _mixed(self, done: Recorder, tx: core.Transaction) -> None:
