@@ -10,7 +10,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mooring import core
-from mooring.core._config import Rule
 
 _SETTINGS = settings(
     max_examples=50,
@@ -163,9 +162,7 @@ class ConfigContract:
         data: st.DataObject,
     ) -> None:
         rules = {
-            key: field.validator
-            for key, field in options.items()
-            if isinstance(field.validator, Rule) and field.type in (int, float)
+            key: field.validator for key, field in options.items() if _has_range(field)
         }
         key = data.draw(st.sampled_from(sorted(rules)))
         least, most = _edges(rules[key])
@@ -188,10 +185,7 @@ class ConfigContract:
         self, config: dict[str, object], options: Mapping[str, Any]
     ) -> None:
         for key, field in options.items():
-            rule = field.validator
-            if not isinstance(rule, Rule) or field.type not in (int, float):
-                continue
-            for value in _outside(rule):
+            for value in _outside(field.validator) if _has_range(field) else ():
                 with pytest.raises(core.ConfigError) as caught:
                     core.configure({**config, key: field.type(value)})
                 told = {p.key: p.message for p in caught.value.problems}
@@ -220,13 +214,18 @@ class ConfigContract:
                 assert field.metadata.get("unit"), f"{key} has no unit"
 
 
-def _outside(rule: Rule) -> list[float]:
-    found = [] if rule.above is None else [rule.above]
+def _has_range(field: Any) -> bool:
+    """Return whether an option is a number with a rule of `core.option`."""
+    return field.type in (int, float) and hasattr(field.validator, "minimum")
+
+
+def _outside(rule: Any) -> list[float]:
+    found: list[float] = [] if rule.above is None else [rule.above]
     found += [] if rule.minimum is None else [rule.minimum - 1]
     return found + ([] if rule.maximum is None else [rule.maximum + 1])
 
 
-def _edges(rule: Rule) -> tuple[int, int]:
+def _edges(rule: Any) -> tuple[int, int]:
     """Return whole numbers around which a range begins and ends."""
     least = 0 if rule.minimum is None else int(rule.minimum)
     if rule.above is not None:

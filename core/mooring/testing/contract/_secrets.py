@@ -16,7 +16,6 @@ import cattrs
 import pytest
 
 from mooring import core
-from mooring.core._secret import secrets_in
 from mooring.testing._canary import shows, texts_of
 
 # Each needs another escape where it is quoted: in a repr, in JSON, in a URL.
@@ -126,7 +125,8 @@ class SecretsContract:
     def test_a_store_at_work_does_not_show_those_that_it_was_opened_with(
         self, config: dict[str, object], heard: Listen
     ) -> None:
-        secrets = list(secrets_in(core.configure(config)))
+        values = attrs.asdict(core.configure(config), recurse=False).values()
+        secrets = [v.reveal() for v in values if isinstance(v, core.Secret)]
         texts = _open(config) + heard()
 
         for secret in secrets:
