@@ -127,7 +127,7 @@ class SchemaContract:
                 count(tx, "users")
                 # Where writers take turns they never meet, and need not.
                 with suppress(threading.BrokenBarrierError):
-                    together.wait(0.5)
+                    together.wait(0.15)
                 tx.execute(sql, values)
                 return False
             return True

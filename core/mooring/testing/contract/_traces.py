@@ -193,7 +193,7 @@ class TracesContract:
         self, config: dict[str, object], spawn: Spawn
     ) -> None:
         strict = {**config, "statement_timeout": 0.15, "max_open_conns": 1}
-        with core.open({**config, "statement_timeout": 1.5}) as patient:
+        with core.open({**config, "statement_timeout": 0.8}) as patient:
             with core.open(strict) as hasty:
                 waiting = spawn(patient.execute, ENDLESS)
                 with pytest.raises(core.StatementTimeoutError):
@@ -204,7 +204,7 @@ class TracesContract:
             assert isinstance(waiting.exception(PATIENCE), core.StatementTimeoutError)
             patient.execute(COUNT)
 
-            assert patient.config.statement_timeout == 1.5
+            assert patient.config.statement_timeout == 0.8
 
     def test_two_stores_hold_no_scope_of_each_other(
         self, config: dict[str, object]
