@@ -34,13 +34,6 @@ class DuckdbContract(DriverContract):
             "FORCE CHECKPOINT",
         )
 
-    @pytest.fixture
-    def relations(self) -> str:
-        return (
-            "SELECT 'table' AS kind, table_name AS name FROM duckdb_tables()"
-            " UNION ALL SELECT 'index', index_name FROM duckdb_indexes()"
-        )
-
 
 class TestDuckdbFile(DuckdbContract):
     @pytest.fixture

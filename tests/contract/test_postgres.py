@@ -41,15 +41,6 @@ class PostgresContract(DriverContract):
         )
 
     @pytest.fixture
-    def relations(self) -> str:
-        return (
-            "SELECT 'table' AS kind, tablename AS name FROM pg_tables"
-            " WHERE schemaname = current_schema()"
-            " UNION ALL SELECT 'index', indexname FROM pg_indexes"
-            " WHERE schemaname = current_schema()"
-        )
-
-    @pytest.fixture
     def footprint(self) -> Callable[[core.SqlStore], object]:
         # The number that the next transaction gets, if it writes.
         sql = "SELECT pg_snapshot_xmax(pg_current_snapshot())"

@@ -32,13 +32,6 @@ class SqliteContract(DriverContract):
         )
 
     @pytest.fixture
-    def relations(self) -> str:
-        return (
-            "SELECT type AS kind, name FROM sqlite_master"
-            " WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
-        )
-
-    @pytest.fixture
     def footprint(self) -> Callable[[core.SqlStore], object]:
         def files(store: core.SqlStore) -> object:
             path = Path(str(getattr(store.config, "path", "")))

@@ -8,7 +8,10 @@ import pytest
 
 pytest.register_assert_rewrite("mooring.testing.contract")
 
-from mooring.testing._capabilities import lacks, requires  # noqa: E402 - see above
-from mooring.testing._driver_contract import DriverContract  # noqa: E402 - see above
+from mooring.testing.contract import (  # noqa: E402 - it must be asked for before
+    DriverContract,
+    lacks,
+    requires,
+)
 
 __all__ = ["DriverContract", "lacks", "requires"]

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from mooring.testing._check_plugin import REQUEST
-from mooring.testing._driver_contract import DriverContract
 from mooring.testing._fresh import fill
+from mooring.testing.contract import DriverContract
 
 
 class TestDriver(DriverContract):

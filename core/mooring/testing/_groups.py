@@ -3,10 +3,11 @@
 import re
 from typing import NamedTuple
 
-from mooring.testing import _driver_contract
-from mooring.testing._contract_fixtures import ContractFixtures
+from mooring.testing import contract
+from mooring.testing.contract import ContractFixtures
 
 _RULES = "docs/explanation/rules.md"
+_MIGRATIONS = "docs/how-to/own-migrations.md#when-they-are-applied"
 _VALUES = "docs/reference/core.md#values-and-results"
 
 # Beside the groups, not in them: they say what holds, not where it is explained.
@@ -30,7 +31,15 @@ _READ: dict[str, str] = {
     "run": f"{_RULES}#isolation-has-two-words",
     "deadlines": f"{_RULES}#every-wait-ends",
     "concurrency": f"{_RULES}#isolation-has-two-words",
-    "unsupported": f"{_RULES}#a-store-refuses-what-it-does-not-have",
+    "unsupported": f"{_RULES}#what-a-store-does-not-have-it-refuses",
+    "migrations": _MIGRATIONS,
+    "migrator": _MIGRATIONS,
+    "migration-failures": _MIGRATIONS,
+    "schema": "docs/reference/hooks.md#migrations_dir",
+    "shipped-schema": "docs/reference/hooks.md#migrations_dir",
+    "crash": "docs/explanation/durability.md#the-promise",
+    "traces": f"{_RULES}#every-wait-ends",
+    "histories": f"{_RULES}#isolation-has-two-words",
 }
 
 
@@ -61,7 +70,7 @@ def _group(mixin: type) -> Group:
     )
 
 
-_BY_CLASS = {mixin: _group(mixin) for mixin in _driver_contract.GROUPS}
+_BY_CLASS = {mixin: _group(mixin) for mixin in contract.GROUPS}
 
 GROUPS: tuple[Group, ...] = tuple(_BY_CLASS.values())
 

@@ -15,11 +15,11 @@ import attrs
 import pytest
 
 from mooring import core
-from mooring.testing._contract_fixtures import ContractFixtures
 from mooring.testing._document import Document, document, lines
 from mooring.testing._groups import group_of, groups_of
 from mooring.testing._masking import masked, secrets_of
 from mooring.testing._outcome import ContractRun, Finding, Outcome
+from mooring.testing.contract import ContractFixtures
 
 __all__ = [
     "EVIDENCE",

@@ -15,8 +15,7 @@ import pytest
 from hypothesis import is_hypothesis_test
 from mooring.core import Capability
 from mooring.testing import DriverContract, lacks, requires
-from mooring.testing._capabilities import why_not
-from mooring.testing._driver_contract import GROUPS
+from mooring.testing.contract import GROUPS, why_not
 
 HEAD = """
 import pytest

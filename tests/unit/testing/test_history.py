@@ -7,7 +7,7 @@ from typing import Any, get_args
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mooring.testing._history import Isolation, Op, Outcome, Txn, anomalies, dump, load
+from mooring.testing.history import Isolation, Op, Outcome, Txn, anomalies, dump, load
 
 _clock = count()
 

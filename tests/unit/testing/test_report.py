@@ -14,7 +14,7 @@ import pytest
 SUITE = '''
 import pytest
 from mooring.testing import DriverContract
-from mooring.testing._contract_fixtures import ContractFixtures
+from mooring.testing.contract import ContractFixtures
 from mooring.testing.contract._isolation import IsolationContract
 from mooring.testing.contract._run import RunContract
 

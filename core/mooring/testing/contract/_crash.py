@@ -12,7 +12,7 @@ import pytest
 
 from mooring import core, migrate
 from mooring.core import Capability
-from mooring.testing._capabilities import requires
+from mooring.testing.contract._capabilities import requires
 
 PATIENCE = 40.0
 Program = Callable[[str], "Popen[str]"]

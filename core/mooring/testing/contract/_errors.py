@@ -8,7 +8,7 @@ import pytest
 
 from mooring import core
 from mooring.core import Capability
-from mooring.testing._capabilities import requires
+from mooring.testing.contract._capabilities import requires
 
 USER = "INSERT INTO users (id, email, role) VALUES (:id, :email, :role)"
 FLOW = (

@@ -9,9 +9,15 @@ import pytest
 
 from mooring import core
 from mooring.core import Capability
-from mooring.testing._capabilities import requires
-from mooring.testing._history import Txn, anomalies, load
-from mooring.testing._workload import TABLES, Client, run_clients
+from mooring.testing.contract._capabilities import requires
+from mooring.testing.history import (
+    TABLES,
+    Client,
+    Txn,
+    anomalies,
+    load,
+    run_clients,
+)
 
 PATIENCE = 60.0
 Program = Callable[[str], "Popen[str]"]
@@ -90,7 +96,7 @@ class HistoriesContract:
         rounds, random = loop(50, 400)
         processes = [
             program(
-                "from mooring.testing._workload import main\n"
+                "from mooring.testing.history import main\n"
                 f"main({{**config, **{dict(rough)!r}}}, clients=3, rounds={rounds},"
                 f" part={part}, seed={random.randrange(2**32)})\n"
             )

@@ -10,7 +10,6 @@ MigrationFile = Callable[..., migrate.Source]
 Names = Callable[[core.SqlStore, str], list[str]]
 OpenStore = Callable[..., core.SqlStore]
 
-OUR_TABLES = {"goose_db_version", "mooring_migrations"}
 NO_TRANSACTION = "-- +goose NO TRANSACTION"
 
 
@@ -21,16 +20,6 @@ def versions(store: core.SqlStore) -> list[int]:
 
 class MigrationFailuresContract:
     """A migration that fails says where, and what state it left."""
-
-    @pytest.fixture
-    def empty(self, open_store: OpenStore) -> core.SqlStore:
-        """A store that was never migrated."""
-        return open_store(migrate="skip")
-
-    @pytest.fixture
-    def tables(self, empty: core.SqlStore, names: Names) -> Callable[[], set[str]]:
-        """Return which tables of the files there are in *empty*."""
-        return lambda: set(names(empty, "table")) - OUR_TABLES
 
     def test_malformed_sql_names_its_place_and_what_is_kept(
         self,

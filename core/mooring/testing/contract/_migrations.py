@@ -13,7 +13,7 @@ import pytest
 
 from mooring import core, migrate
 from mooring.core import Capability
-from mooring.testing._capabilities import requires
+from mooring.testing.contract._capabilities import requires
 
 PATIENCE = 40.0
 TABLE = "goose_db_version"

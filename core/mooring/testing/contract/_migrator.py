@@ -7,13 +7,11 @@ import pytest
 
 from mooring import core, migrate
 from mooring.core import Capability
-from mooring.testing._capabilities import requires
+from mooring.testing.contract._capabilities import requires
 
 MigrationFile = Callable[..., migrate.Source]
 Names = Callable[[core.SqlStore, str], list[str]]
 OpenStore = Callable[..., core.SqlStore]
-
-OUR_TABLES = {"goose_db_version", "mooring_migrations"}
 
 
 def versions(store: core.SqlStore) -> list[int]:
@@ -218,16 +216,6 @@ class TestRefusals:
 
 class MigratorContract:
     """The migrator gets the same answers: what is applied, what is refused."""
-
-    @pytest.fixture
-    def empty(self, open_store: OpenStore) -> core.SqlStore:
-        """A store that was never migrated."""
-        return open_store(migrate="skip")
-
-    @pytest.fixture
-    def tables(self, empty: core.SqlStore, names: Names) -> Callable[[], set[str]]:
-        """Return which tables of the files there are in *empty*."""
-        return lambda: set(names(empty, "table")) - OUR_TABLES
 
     @pytest.fixture
     def three(self, migration_file: MigrationFile) -> migrate.Source:

@@ -6,7 +6,7 @@ import pytest
 
 from mooring import core
 from mooring.core import Capability
-from mooring.testing._capabilities import requires
+from mooring.testing.contract._capabilities import requires
 
 ADD = "INSERT INTO users (id, email, role) VALUES (:id, :id, 'user')"
 EVERY = "SELECT id, role FROM users ORDER BY id"

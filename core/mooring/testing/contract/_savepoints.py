@@ -7,7 +7,7 @@ import pytest
 
 from mooring import core
 from mooring.core import Capability
-from mooring.testing._capabilities import requires, requires_sql
+from mooring.testing.contract._capabilities import requires, requires_sql
 
 BROKEN = "SELECT * FROM there_is_no_such_table"
 

@@ -13,7 +13,7 @@ import pytest
 
 from mooring import core
 from mooring.core import Capability
-from mooring.testing._capabilities import requires
+from mooring.testing.contract._capabilities import requires
 
 PATIENCE = 20.0
 Spawn = Callable[..., "Future[Any]"]

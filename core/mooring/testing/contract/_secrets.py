@@ -16,7 +16,7 @@ import cattrs
 import pytest
 
 from mooring import core
-from mooring.testing._canary import shows, texts_of
+from mooring.testing.contract._canary import shows, texts_of
 
 # Each needs another escape where it is quoted: in a repr, in JSON, in a URL.
 CANARIES = ("canary7hunter", "can'ary%7 \"@/:hunter\\", "canäry7\thunter")

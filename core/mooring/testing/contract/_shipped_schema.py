@@ -1,15 +1,12 @@
 """The shipped migrations end in the same schema on every driver."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from itertools import product
 
-import attrs
 import pytest
 
 from mooring import core, migrate
 from mooring.core import Capability
-from mooring.testing._capabilities import requires
+from mooring.testing.contract._capabilities import requires
 
 Names = Callable[[core.SqlStore, str], list[str]]
 OpenStore = Callable[..., core.SqlStore]
@@ -149,44 +146,6 @@ class ShippedSchemaContract:
         assert versions(first) == [0, *VERSIONS]
         assert first.execute("SELECT count(*) FROM task_states").scalar() == 2
 
-    @pytest.mark.parametrize(
-        "type_",
-        ["basic", "router", "parallel", "collection", "composite", "wait", "", "BASIC"],
-    )
-    def test_each_branch_of_the_execution_type_accepts_what_was_asked_for(
-        self, store: core.SqlStore, type_: str
-    ) -> None:
-        fill(store)
-        allowed: dict[str, list[tuple[str | None, ...]]] = {
-            "basic": [(None, None, None), ("a", "b", None), (None, None, "t")],
-            "router": [(None, None, None)],
-        }
-        for number, used in enumerate(product((None, "a"), (None, "b"), (None, "t"))):
-            values = dict(zip(("agent", "action", "tool"), used, strict=True))
-            row = {"id": f"n{number}", "type": type_, **values}
-            if used in allowed.get(type_, [used]):
-                store.execute(ADD_TYPED_TASK, row)
-            else:
-                with pytest.raises(core.CheckViolation):
-                    store.execute(ADD_TYPED_TASK, row)
-
-    def test_defaults_are_basic_and_now_in_utc(self, store: core.SqlStore) -> None:
-        @attrs.frozen(kw_only=True)
-        class Task:
-            execution_type: str
-            created_at: datetime
-            updated_at: datetime
-
-        fill(store)
-        task = store.execute(
-            "SELECT execution_type, created_at, updated_at FROM task_states"
-            " WHERE task_exec_id = 't1'"
-        ).one(Task)
-
-        assert task.execution_type == "basic"
-        assert task.created_at == task.updated_at
-        assert abs(datetime.now(UTC) - task.created_at) < timedelta(minutes=1)
-
     def test_case_of_emails_is_folded_in_ascii_and_nowhere_else(
         self, store: core.SqlStore
     ) -> None:
@@ -209,30 +168,3 @@ class ShippedSchemaContract:
             " ORDER BY workflow_exec_id"
         )
         assert [row["id"] for row in rows] == ids
-
-    @pytest.mark.parametrize(
-        ("table", "column"),
-        [
-            ("workflow_states", "workflow_id"),
-            ("workflow_states", "created_at"),
-            ("task_states", "component"),
-            ("task_states", "execution_type"),
-            ("task_states", "task_exec_id"),
-            ("users", "email"),
-            ("api_keys", "hash"),
-        ],
-    )
-    def test_a_required_column_refuses_null(
-        self, store: core.SqlStore, table: str, column: str
-    ) -> None:
-        # Rows without children, since a child may be looked at first.
-        store.execute(ADD_WORKFLOW, {"id": "w1", "usage": None})
-        store.execute(ADD_USER, {"id": "u1", "email": "a@b.c", "role": "admin"})
-        if table == "task_states":
-            store.execute(ADD_TASK, {"id": "t1", "workflow": "w1", "parent": None})
-        elif table == "api_keys":
-            key = {"id": "k1", "user": "u1", "hash": b"", "prefix": "p1"}
-            store.execute(ADD_KEY, key)
-
-        with pytest.raises(core.NotNullViolation):
-            store.execute(f"UPDATE {table} SET {column} = NULL")

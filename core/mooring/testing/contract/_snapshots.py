@@ -9,7 +9,7 @@ import pytest
 
 from mooring import core
 from mooring.core import Capability
-from mooring.testing._capabilities import lacks, requires
+from mooring.testing.contract._capabilities import lacks, requires
 
 PATIENCE = 20.0
 Spawn = Callable[..., "Future[Any]"]

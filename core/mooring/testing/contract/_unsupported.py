@@ -7,7 +7,7 @@ import pytest
 
 from mooring import core
 from mooring.core import Capability
-from mooring.testing._capabilities import lacks
+from mooring.testing.contract._capabilities import lacks
 
 PATIENCE = 40.0
 Program = Callable[[str], "Popen[str]"]

@@ -46,7 +46,9 @@ def depends_on_capabilities(test: object) -> bool:
 
 
 def why_not(
-    test: object, present: frozenset[Capability], features: frozenset[str]
+    test: object,
+    present: frozenset[Capability],
+    features: frozenset[str] = frozenset(),
 ) -> str:
     """Return why a test does not apply to a store, "" if it does.
 
@@ -61,25 +63,25 @@ def why_not(
     excess = _marked(test, _ABSENT) & present
     if excess:
         return f"for stores without {_listed(excess)}"
-    unknown = getattr(test, _NEEDED_SQL, frozenset()) - features
+    unknown = _marked(test, _NEEDED_SQL) - features
     if unknown:
         return f"the engine's SQL has no {_listed(unknown)}"
-    known = getattr(test, _ABSENT_SQL, frozenset()) & features
+    known = _marked(test, _ABSENT_SQL) & features
     return f"for engines without {_listed(known)}" if known else ""
 
 
-def _marking(name: str, capabilities: frozenset[Capability]) -> Callable[[F], F]:
+def _marking(name: str, things: frozenset[Any]) -> Callable[[F], F]:
     def mark(test: F) -> F:
-        setattr(test, name, capabilities)
+        setattr(test, name, things)
         return test
 
     return mark
 
 
-def _marked(test: object, name: str) -> frozenset[Capability]:
-    found: frozenset[Capability] = getattr(test, name, frozenset())
+def _marked(test: object, name: str) -> frozenset[Any]:
+    found: frozenset[Any] = getattr(test, name, frozenset())
     return found
 
 
-def _listed(capabilities: frozenset[Capability]) -> str:
-    return ", ".join(sorted(capabilities))
+def _listed(things: frozenset[Any]) -> str:
+    return ", ".join(sorted(things))

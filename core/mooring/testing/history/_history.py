@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 import attrs
 
-from mooring.testing._dependencies import Cycle, Graph
+from mooring.testing.history._dependencies import Cycle, Graph
 
 Version = int | None
 Outcome = Literal["committed", "aborted", "unknown"]

@@ -11,7 +11,7 @@ from typing import Any
 
 from mooring import core
 from mooring.core import Capability
-from mooring.testing._history import Isolation, Op, Outcome, Txn, dump
+from mooring.testing.history._history import Isolation, Op, Outcome, Txn, dump
 
 # Serializable transactions write to lists and registers of their own: what holds
 # between them does not hold beside others.

@@ -15,11 +15,17 @@ import pytest
 
 from mooring import core, migrate
 from mooring.core import Capability
-from mooring.testing._capabilities import depends_on_capabilities, why_not
-from mooring.testing._sql_features import sql_features
+from mooring.testing.contract._capabilities import depends_on_capabilities, why_not
+from mooring.testing.contract._sql_features import sql_features
 
 # Long enough for a machine under load, short enough that a hang is seen as one.
 PATIENCE = 20.0
+
+# The tables that tests make or look for, in the order of their names.
+_TABLES = (
+    *("a", "api_keys", "b", "c", "goose_db_version", "mooring_migrations"),
+    *("task_states", "users", "workflow_states"),
+)
 
 OpenStore = Callable[..., core.SqlStore]
 
@@ -63,14 +69,6 @@ class ContractFixtures:
                 return "no such table"
 
         return lambda store: [count(store, table) for table in tables]
-
-    @pytest.fixture
-    def relations(self) -> str:
-        """A query of the names of tables: columns ``kind`` ("table") and ``name``."""
-        return (
-            "SELECT 'table' AS kind, table_name AS name FROM information_schema.tables"
-            " WHERE table_schema = current_schema()"
-        )
 
     # -- what the tests ask for -----------------------------------------------------
 
@@ -120,14 +118,36 @@ class ContractFixtures:
         return open_store()
 
     @pytest.fixture
-    def names(self, relations: str) -> Callable[[core.SqlStore, str], list[str]]:
-        """Return what a store has of a kind, such as "table", sorted by name."""
+    def empty(self, open_store: OpenStore) -> core.SqlStore:
+        """A store that was never migrated."""
+        return open_store(migrate="skip")
+
+    @pytest.fixture
+    def names(self) -> Callable[[core.SqlStore, str], list[str]]:
+        """Return which of the tests' tables a store has, ``names(store, "table")``.
+
+        Each is asked for by itself: engines list their tables in ways of their own.
+        """
+
+        def exists(store: core.SqlStore, name: str) -> bool:
+            try:
+                store.execute(f"SELECT count(*) FROM {name} WHERE 1 = 0")
+            except core.StatementError:
+                return False
+            return True
 
         def names(store: core.SqlStore, kind: str) -> list[str]:
-            rows = store.execute(relations)
-            return sorted(str(row["name"]) for row in rows if row["kind"] == kind)
+            assert kind == "table"
+            return [name for name in _TABLES if exists(store, name)]
 
         return names
+
+    @pytest.fixture
+    def tables(
+        self, empty: core.SqlStore, names: Callable[[core.SqlStore, str], list[str]]
+    ) -> Callable[[], set[str]]:
+        """Return which tables of the test's own files there are in *empty*."""
+        return lambda: {name for name in names(empty, "table") if len(name) == 1}
 
     @pytest.fixture
     def migration_file(self, tmp_path: Path) -> Callable[..., migrate.Source]:
@@ -184,7 +204,7 @@ class ContractFixtures:
         )
 
         def program(code: str) -> "subprocess.Popen[str]":
-            process = subprocess.Popen(  # noqa: S603 - our own code
+            process = subprocess.Popen(
                 [sys.executable, "-W", "error", "-c", start + code],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 
 import pytest
 
-from mooring.testing._contract_fixtures import ContractFixtures
 from mooring.testing.contract._concurrency import ConcurrencyContract
 from mooring.testing.contract._config import ConfigContract
+from mooring.testing.contract._contract_fixtures import ContractFixtures
 from mooring.testing.contract._control_statements import ControlStatementsContract
 from mooring.testing.contract._crash import CrashContract
 from mooring.testing.contract._deadlines import DeadlinesContract
