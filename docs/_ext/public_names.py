@@ -12,10 +12,14 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
-_PACKAGES = ("mooring.core", "mooring.migrate", "mooring_sqlite")
-_PRIVATE = re.compile(
-    r"^(mooring\.core|mooring\.migrate|mooring_sqlite)\.(_\w+|errors)\."
+_PACKAGES = (
+    "mooring.core",
+    "mooring.migrate",
+    "mooring_sqlite",
+    "mooring_postgres",
+    "mooring_postgres.testing",
 )
+_PRIVATE = re.compile(rf"^({'|'.join(map(re.escape, _PACKAGES))})\.(_\w+|errors)\.")
 _SHORT = re.compile(r"^(core|migrate)\.")
 
 

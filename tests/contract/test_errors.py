@@ -173,6 +173,7 @@ def test_an_error_survives_pickling(filled: core.SqlStore) -> None:
         (core.StoreClosedError, False),
         (core.CorruptStoreError, False),
         (core.OpenError, False),
+        (core.UnavailableError, True),
         (core.IntegrityError, False),
         (core.ParameterError, False),
         (core.ResultError, False),

@@ -9,9 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import mooring_postgres
+import mooring_sqlite
 import pytest
 from mooring import core, migrate
 from mooring.core import _hookspecs
+from mooring_postgres import PostgresConfig, testing
+from mooring_postgres._params import session_settings
 from mooring_sqlite import SqliteConfig
 from mooring_sqlite._connect import settings_for
 from mooring_sqlite._path import locate
@@ -29,7 +33,12 @@ PAGES = [
     ),
 ]
 HOOKS = ["driver_info", "open_store", "health_check", "migrations_dir"]
-OPTIONS = [field for field in attrs.fields(SqliteConfig) if field.init]
+OPTIONS = {
+    f"{config.__name__}.{field.name}": field
+    for config in (SqliteConfig, PostgresConfig)
+    for field in attrs.fields(config)
+    if field.init
+}
 
 _DIRECTIVE = re.compile(
     r"^\.\. (?:auto\w+|py:\w+):: (mooring[\w.]+)(?:\(.*\))?$", re.MULTILINE
@@ -41,23 +50,38 @@ def documented(page: str) -> list[str]:
     return _DIRECTIVE.findall((REFERENCE / page).read_text())
 
 
-def name_of(option: "attrs.Attribute[Any]") -> str:
-    return option.name
-
-
 @pytest.mark.parametrize(
     ("page", "package", "names"),
     [
         ("core.md", "mooring.core", core.__all__),
         ("migrate.md", "mooring.migrate", migrate.__all__),
+        ("sqlite.md", "mooring_sqlite", mooring_sqlite.__all__),
+        ("postgres.md", "mooring_postgres", mooring_postgres.__all__),
+        ("postgres.md", "mooring_postgres.testing", testing.__all__),
     ],
 )
 def test_reference_documents_each_public_name_once(
     page: str, package: str, names: list[str]
 ) -> None:
-    found = [name for name in documented(page) if name != "mooring.core.errors"]
+    found = [name for name in documented(page) if name.rpartition(".")[0] == package]
+    found = [name for name in found if name != "mooring.core.errors"]
+    public = [name for name in names if name != "__version__"]
 
-    assert sorted(found) == sorted(f"{package}.{name}" for name in names)
+    assert sorted(found) == sorted(f"{package}.{name}" for name in public)
+
+
+def test_reference_documents_nothing_that_is_private() -> None:
+    public = {
+        "mooring.core.errors",
+        *(f"mooring.core.{name}" for name in core.__all__),
+        *(f"mooring.migrate.{name}" for name in migrate.__all__),
+        *(f"mooring_sqlite.{name}" for name in mooring_sqlite.__all__),
+        *(f"mooring_postgres.{name}" for name in mooring_postgres.__all__),
+        *(f"mooring_postgres.testing.{name}" for name in testing.__all__),
+    }
+    found = {name for page in REFERENCE.glob("*.md") for name in documented(page.name)}
+
+    assert found <= public
 
 
 @pytest.mark.parametrize("name", core.__all__)
@@ -93,7 +117,7 @@ def test_hook_page_has_every_hook_and_no_other() -> None:
     assert sections == HOOKS
 
 
-@pytest.mark.parametrize("option", OPTIONS, ids=name_of)
+@pytest.mark.parametrize("option", OPTIONS.values(), ids=OPTIONS)
 def test_every_option_says_what_it_is(option: "attrs.Attribute[Any]") -> None:
     doc = option.metadata["doc"]
 
@@ -101,7 +125,7 @@ def test_every_option_says_what_it_is(option: "attrs.Attribute[Any]") -> None:
     assert doc.endswith(".")
 
 
-@pytest.mark.parametrize("option", OPTIONS, ids=name_of)
+@pytest.mark.parametrize("option", OPTIONS.values(), ids=OPTIONS)
 def test_every_number_has_a_unit(option: "attrs.Attribute[Any]") -> None:
     is_number = option.type in (int, float)
 
@@ -124,6 +148,34 @@ def test_sqlite_page_has_every_setting_of_a_connection() -> None:
     table = re.findall(r"^\| `(\w+)` \|", section.partition("\n\n")[0], re.MULTILINE)
 
     assert table == list(settings)
+
+
+def test_postgres_page_has_every_setting_of_a_session() -> None:
+    settings = session_settings(PostgresConfig(host="db.example.org", schema="shop"))
+    section = (REFERENCE / "postgres.md").read_text().partition("| setting |")[2]
+    table = re.findall(r"^\| `(\w+)` \|", section.partition("\n\n")[0], re.MULTILINE)
+
+    assert table == list(settings)
+
+
+def test_postgres_page_has_the_number_of_the_migration_lock() -> None:
+    from mooring_postgres._lock import LOCK_ID
+
+    page = (REFERENCE / "postgres.md").read_text()
+
+    assert page.count(str(LOCK_ID)) == 2  # in words, and in the query that looks for it
+
+
+def test_architecture_page_has_every_module_of_core() -> None:
+    page = (ROOT / "docs" / "explanation" / "architecture.md").read_text()
+    table = page.partition("| room |")[2].partition("\n\n")[0]
+    modules = {
+        file.stem
+        for file in (ROOT / "core" / "mooring" / "core").glob("*.py")
+        if file.stem != "__init__"
+    }
+
+    assert set(re.findall(r"`(\w+)`", table)) == modules
 
 
 def test_command_page_has_every_exit_code_of_the_command() -> None:

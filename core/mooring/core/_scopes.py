@@ -8,7 +8,7 @@ copied while it was open is not misled afterwards.
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, cast
 
 from mooring.core._driver import Capability
 from mooring.core._pool import forked
@@ -24,7 +24,7 @@ from mooring.core.errors import (
 if TYPE_CHECKING:
     from mooring.core._lease import Lease
     from mooring.core._pool import Pool
-    from mooring.core._session import Batches, SavepointSession, Session
+    from mooring.core._session import Batches, Owner, SavepointSession, Session
 
 S = TypeVar("S", bound="Session")
 Translate = Callable[[str], Statement]
@@ -35,13 +35,6 @@ Isolation = Literal["serializable"] | None
 open_scopes: ContextVar[tuple["Scope[Any]", ...]] = ContextVar(
     "mooring_open_scopes", default=()
 )
-
-
-class Owner(Protocol):
-    """The store that a scope belongs to, as far as the scope asks it."""
-
-    def require(self, capability: Capability) -> None:
-        """Raise UnsupportedByDriver unless the store has *capability*."""
 
 
 def refuse_nested(store: object) -> None:
@@ -71,7 +64,7 @@ class Scope(Generic[S]):
         "_translate",
     )
 
-    def __init__(self, store: Owner, translate: Translate, pool: "Pool[S]") -> None:
+    def __init__(self, store: "Owner", translate: Translate, pool: "Pool[S]") -> None:
         self._store = store
         self._translate = translate
         self._pool = pool
@@ -194,7 +187,7 @@ class Transaction(Scope[S]):
 
     def __init__(
         self,
-        store: Owner,
+        store: "Owner",
         translate: Translate,
         pool: "Pool[S]",
         isolation: Isolation,
@@ -314,7 +307,7 @@ class Snapshot(Scope[S]):
     loses_work = False
     __slots__ = ("_streams",)
 
-    def __init__(self, store: Owner, translate: Translate, pool: "Pool[S]") -> None:
+    def __init__(self, store: "Owner", translate: Translate, pool: "Pool[S]") -> None:
         super().__init__(store, translate, pool)
         self._streams: list[Batches] = []
 

@@ -3,6 +3,7 @@
 from collections.abc import Generator
 from typing import Any, Protocol
 
+from mooring.core._driver import Capability
 from mooring.core._result import Description, Result
 from mooring.core._statement import Statement
 
@@ -94,3 +95,10 @@ class SavepointSession(Session, Protocol):
     def rollback_to(self, name: str) -> None:
         """Undo what came after a savepoint, and release it."""
         ...
+
+
+class Owner(Protocol):
+    """The store that a scope belongs to, as far as the scope asks it."""
+
+    def require(self, capability: Capability) -> None:
+        """Raise UnsupportedByDriver unless the store has *capability*."""

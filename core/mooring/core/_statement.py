@@ -120,9 +120,9 @@ class Statement:
     def offset_in_sql(
         self, offset: int, text: str, width: Callable[[int], int]
     ) -> int | None:
-        """Return where a place in the engine's text stands in `sql`.
+        """Return where a place in the engine's text stands in *sql*.
 
-        None where a list was expanded, which `sql` does not have.
+        None where a list was expanded, which *sql* does not have.
 
         Args:
             offset: A place in *text* as the engine saw it, >= 0.

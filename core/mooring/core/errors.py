@@ -15,6 +15,7 @@
     ├── ArgumentError                   a call with an argument out of range
     ├── StoreError                      an opened store, or one that could not be
     │   ├── OpenError                   it could not be opened
+    │   │   └── UnavailableError        it does not answer now, but may do so later
     │   ├── StoreClosedError            used after close, or in a forked child
     │   ├── CorruptStoreError           the data is damaged or not a database
     │   ├── StorageError                the disk failed under it
@@ -231,6 +232,12 @@ class StoreError(MooringError):
 
 class OpenError(StoreError):
     """The store could not be opened; nothing is left open."""
+
+
+class UnavailableError(OpenError):
+    """The store cannot be reached now, or takes no connection; it may do so later."""
+
+    retryable = True
 
 
 class StoreClosedError(StoreError):

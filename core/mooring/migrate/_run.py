@@ -124,11 +124,15 @@ class Run:
         """Run *files* in one unit; what its end refuses is told of the last file."""
         transaction = files[0].migration.transaction
         done = len(self._done)
+        begun = False
         try:
             with self._session.unit(transaction=transaction) as unit:
+                begun = True
                 for file in files:
                     self._apply(unit, file, direction, kept)
         except StoreError as cause:
+            if not begun:
+                raise _not_begun(files[0], cause, kept) from cause
             del self._done[done:]
             if isinstance(cause, OutcomeUnknownError):
                 kept = _UNKNOWN
@@ -230,6 +234,22 @@ def _failed(
         statement=_as_written(file, statement),
         state=state,
         hint=cause.hint or "correct the file and run again",
+    )
+
+
+def _not_begun(file: ReadFile, cause: MooringError, kept: str) -> MigrationFailedError:
+    """Return the error for the version table or the lock: no file has to do with it."""
+    name = file.migration.name
+    state = kept or "nothing of this file ran"
+    return MigrationFailedError(
+        f"{name} was not begun: {cause.message}\n{state}",
+        file=name,
+        version=file.migration.version,
+        line=1,
+        column=None,
+        statement="",
+        state=state,
+        hint=cause.hint,
     )
 
 

@@ -11,8 +11,10 @@ from time import monotonic
 from typing import Any, Final, Self, TypeVar
 
 import psycopg
-from psycopg import capabilities, errors
+from psycopg import capabilities, errors, generators
 from psycopg.abc import PQGen, PQGenConn
+from psycopg.pq import ExecStatus
+from psycopg.pq.abc import PGconn, PGresult
 
 T = TypeVar("T")
 
@@ -70,6 +72,24 @@ class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
     def _connect_gen(cls, conninfo: str = "") -> PQGenConn[Self]:
         return _bounded(super()._connect_gen(conninfo), next(_ends.get()))
 
+    def command(self, sql: str) -> str:
+        """Execute a statement that returns no rows, and return its tag.
+
+        In half the time that a cursor takes. A cursor alone looks if psycopg has to
+        forget what it prepared: so this is for none that rolls back, drops or alters.
+
+        Args:
+            sql: One statement.
+
+        Raises:
+            psycopg.Error: It failed.
+        """
+        with self.lock:
+            result = self.wait(_executed(self.pgconn, sql.encode()))
+        if result.status != ExecStatus.COMMAND_OK:
+            raise errors.error_from_result(result, encoding="utf-8")
+        return (result.command_status or b"").decode()
+
     def wait(
         self, gen: PQGen[T], interval: float = _INTERVAL, timeout: float | None = None
     ) -> T:
@@ -113,3 +133,10 @@ def _bounded(gen: PQGenConn[T], until: float) -> Generator[tuple[int, Any], Any,
     except StopIteration as end:
         found: T = end.value
         return found
+
+
+def _executed(pgconn: PGconn, sql: bytes) -> PQGen[PGresult]:
+    """Send one statement, and return its result, which may be an error."""
+    pgconn.send_query(sql)
+    results: list[PGresult] = yield from generators.execute(pgconn)
+    return results[-1]

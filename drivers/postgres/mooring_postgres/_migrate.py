@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from mooring_postgres._store import PostgresStore
 
 # What DISCARD ALL does, but for the session's advisory locks. RESET ROLE is for a role
-# that ALTER ROLE sets at the start, which the statement before it would undo as well.
+# that ALTER ROLE sets at the start: servers from before November 2024 undo it as well
+# with the statement before.
 _RESET: Final = (
     "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; RESET ALL;"
     " DEALLOCATE ALL; UNLISTEN *; DISCARD PLANS; DISCARD TEMP; DISCARD SEQUENCES"

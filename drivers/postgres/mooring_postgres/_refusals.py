@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 import psycopg
-from mooring.core import OpenError
+from mooring.core import OpenError, UnavailableError
 from psycopg.errors import ConnectionTimeout
 
 from mooring_postgres._connection import DeadlineError
@@ -21,74 +21,89 @@ if TYPE_CHECKING:
     from mooring_postgres._config import PostgresConfig
 
 _TLS: Final = "TLS"  # its hint depends on how it was tried
-# What the text holds, what that means, and what to do; the first that fits.
-_KNOWN: Final = (
+# Whether it can be otherwise later, what the text holds, what that means, and what to
+# do; the first that fits.
+_KNOWN: Final[tuple[tuple[type[OpenError], str, str, str], ...]] = (
     (
+        OpenError,
         r"password authentication failed|no password supplied|authentication failed",
         "the server refused the user or the password",
         "set user, and password, password_file or PGPASSWORD, as the server knows them",
     ),
     (
+        OpenError,
         r"database \"(?P<name>[^\"]*)\" does not exist",
         "there is no database {name!r} on the server",
         "make it (createdb), or correct dbname",
     ),
     (
+        OpenError,
         r"role \"(?P<name>[^\"]*)\" does not exist",
         "there is no role {name!r} on the server",
         "make it (createuser), or correct user",
     ),
     (
+        OpenError,
         r"role \"(?P<name>[^\"]*)\" is not permitted to log in",
         "the role {name!r} may not log in",
         "let it (ALTER ROLE ... LOGIN), or set user to another one",
     ),
     (
+        OpenError,
         r"permission denied for database \"(?P<name>[^\"]*)\"",
         "the role may not use the database {name!r}",
         "let it (GRANT CONNECT ON DATABASE), or set user to another one",
     ),
     (
+        OpenError,
         r"no pg_hba.conf entry|pg_hba.conf rejects",
         "the server does not let this user in from here",
         "add a line for it to pg_hba.conf; one for hostssl needs sslmode: require",
     ),
     (
+        UnavailableError,
+        r"invalid response to SSL|closed the connection unexpectedly|reset by peer",
+        "the connection broke while it was made",
+        "is it a PostgreSQL server? If it stops or starts now, try again",
+    ),
+    (
+        OpenError,
         r"SSL|certificate|TLS",
         "the connection could not be secured by TLS",
         _TLS,
     ),
     (
+        UnavailableError,
         r"too many clients|connection slots are reserved|too many connections",
         "the server has no connection left",
         "lower max_open_conns of the programs that share it, or raise max_connections",
     ),
     (
+        UnavailableError,
         r"starting up|shutting down|in recovery mode|not yet accepting",
         "the server is not ready",
         "wait and try again",
     ),
     (
-        r"server closed the connection unexpectedly|Connection reset",
-        "the connection broke while it was made",
-        "is it a PostgreSQL server? If it stops or starts now, try again",
-    ),
-    (
+        OpenError,
         r"unsupported startup parameter",
         "a pooler in front of the server takes no settings",
         'set pooler="transaction", or name the server itself',
     ),
     (
+        UnavailableError,
         r"session is (not )?read-only|hot standby|primary server|standby",
         "no server is of the kind that target_session_attrs asks for",
         "name the server that is, or correct target_session_attrs",
     ),
     (
+        UnavailableError,
         r"resolve host|translate host name|Name or service not known",
         "the name of the host is not known",
         "correct host, or look at the name service",
     ),
     (
+        UnavailableError,
         r"Connection refused|No such file or directory",
         "no server listens there",
         "start it, or correct host and port",
@@ -108,22 +123,21 @@ def open_error(
     """
     target = described(config)
     if isinstance(cause, ConnectionTimeout | DeadlineError):
-        return OpenError(
+        return UnavailableError(
             f"{target} did not answer in time (connect_timeout)",
             hint="is it the right host, and does the network let it through? Otherwise"
             " raise connect_timeout",
         )
-    text = _masked(str(cause), params)
-    told = _told(text)
-    for pattern, meaning, hint in _KNOWN:
+    text = str(cause)
+    told = _masked(_told(text), params)
+    for kind, pattern, meaning, hint in _KNOWN:
         found = re.search(pattern, text)
         if found:
-            means = meaning.format(**found.groupdict())
-            return OpenError(
+            means = _masked(meaning.format(**found.groupdict()), params)
+            tried = {key: str(value) for key, value in params.items()}
+            return kind(
                 f"{target}: {means}: {told}",
-                hint=tls_hint({k: str(v) for k, v in params.items()})
-                if hint is _TLS
-                else hint,
+                hint=tls_hint(tried) if hint is _TLS else hint,
             )
     return OpenError(f"{target} cannot be opened: {told}", hint="look at its log")
 

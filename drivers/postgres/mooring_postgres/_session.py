@@ -38,6 +38,7 @@ Rows = list[tuple[Any, ...]]
 Cursor = Any
 
 _IDLE: Final = TransactionStatus.IDLE
+_OVER: Final = (TransactionStatus.IDLE, TransactionStatus.UNKNOWN)
 _OPEN: Final = (TransactionStatus.INTRANS, TransactionStatus.INERROR)
 _TUPLES: Final = ExecStatus.TUPLES_OK
 # Queries that a cursor on the server can be declared for.
@@ -65,7 +66,6 @@ class PostgresSession:
         "_poll",
         "_read",
         "_read_only",
-        "_stale",
         "_streams",
         "_turn",
         "_unreplicated",
@@ -92,7 +92,6 @@ class PostgresSession:
         self._in_block = False  # begun by us, whatever became of the connection since
         self._read_only = False
         self._is_open = True
-        self._stale = False
         self._unreplicated = False
         self._streams = count(1)
         self._turn = 0  # counts transactions
@@ -171,18 +170,18 @@ class PostgresSession:
         self._turn += 1
         self._in_block, self._read_only = True, read_only
         if read_only:
-            self.control("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            self._control_transaction("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         elif isolation == "serializable":
-            self.control("BEGIN ISOLATION LEVEL SERIALIZABLE")
+            self._control_transaction("BEGIN ISOLATION LEVEL SERIALIZABLE")
         else:
-            self.control("BEGIN ISOLATION LEVEL READ COMMITTED")
+            self._control_transaction("BEGIN ISOLATION LEVEL READ COMMITTED")
 
     def commit(self) -> None:
         """Commit, and check that the server did; see `core.Session`."""
         self._turn += 1
         self._in_block = False
         try:
-            self._controls.execute("COMMIT", prepare=False)
+            done = self.connection.command("COMMIT")
         except psycopg.Error as cause:
             if self._is_lost(cause):
                 raise unknown(
@@ -191,7 +190,8 @@ class PostgresSession:
             raise self._error(cause) from cause
         if self._unreplicated:
             self._refuse_unreplicated()
-        if self._controls.statusmessage != "COMMIT":
+        if done != "COMMIT":
+            self.close()  # psycopg does not know that it has to forget its plans
             raise TransactionAbortedError(
                 "the server rolled the transaction back instead of committing it",
                 hint="look for an error that a function or a trigger swallowed",
@@ -205,23 +205,27 @@ class PostgresSession:
         self._turn += 1
         self._in_block = False
         status = self.connection.pgconn.transaction_status
-        if status not in _OPEN:
+        # One that is active is still used by another thread, which it waits for.
+        if status in _OVER:
             return
         # A snapshot has nothing to undo, and a ROLLBACK would make psycopg forget
         # every prepared statement.
         harmless = self._read_only and status == TransactionStatus.INTRANS
         try:
-            self._controls.execute("COMMIT" if harmless else "ROLLBACK", prepare=False)
+            if harmless:
+                self.connection.command("COMMIT")
+            else:
+                self._controls.execute("ROLLBACK", prepare=False)
         except psycopg.Error:
             self.close()
 
     def savepoint(self, name: str) -> None:
         """Set a savepoint."""
-        self.control(f"SAVEPOINT {name}")
+        self._control_transaction(f"SAVEPOINT {name}")
 
     def release(self, name: str) -> None:
         """Release a savepoint, keeping its work."""
-        self.control(f"RELEASE {name}")
+        self._control_transaction(f"RELEASE {name}")
 
     def rollback_to(self, name: str) -> None:
         """Undo what came after a savepoint, and release it."""
@@ -230,7 +234,7 @@ class PostgresSession:
     def reset(self) -> bool:
         """Undo whatever is left over; return whether the connection is fit for use."""
         self.rollback()
-        return not self._stale and self.connection.pgconn.transaction_status == _IDLE
+        return self.connection.pgconn.transaction_status == _IDLE
 
     def is_quiet(self) -> bool:
         """Return False if the server sent something since: mostly, that it is gone."""
@@ -270,6 +274,12 @@ class PostgresSession:
         with suppress(psycopg.Error):
             self.connection.close()
 
+    def _control_transaction(self, sql: str) -> None:
+        try:
+            self.connection.command(sql)
+        except psycopg.Error as cause:
+            raise self._error(cause) from cause
+
     def _use_cursor(self) -> None:
         """Use one cursor for all statements: each is fetched before the next begins."""
         self._cursor: Cursor = self.connection.cursor()
@@ -301,15 +311,17 @@ class PostgresSession:
     ) -> Generator[tuple[Any, Rows], None, None]:
         """Yield the rows of what is no query, and so is done as a whole."""
         result = self.run(statement, text, values)
-        columns = [(name,) for name in result.keys()]
+        columns = list(zip(result.keys(), strict=True))
         rows = [tuple(row) for row in result]
         for start in range(0, len(rows), size):
             yield columns, rows[start : start + size]
 
     def _forget_plans(self) -> bool:
-        """Drop prepared statements; False inside a transaction, which has failed."""
+        """Drop prepared statements; False inside a transaction, which has failed.
+
+        The ROLLBACK that it needs makes psycopg drop them by itself.
+        """
         if self.in_transaction:
-            self._stale = True
             return False
         self.control("DEALLOCATE ALL")
         return True

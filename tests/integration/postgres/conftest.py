@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from time import monotonic, sleep
 from typing import Any
 
-import psycopg
 import pytest
 from mooring import core
 from mooring_postgres import PostgresStore
@@ -20,6 +19,8 @@ from mooring_postgres.testing import (
 
 # Longer than a machine under load takes for what does not hang.
 PATIENCE = 20.0
+
+Plain = Any  # a psycopg.Connection, whose types take literal strings only
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def open_postgres(
 @pytest.fixture
 def plain(
     postgres_server: DatabaseServer, postgres_config: dict[str, Any]
-) -> Iterator[psycopg.Connection[Any]]:
+) -> Iterator[Plain]:
     """A connection without us, in autocommit, to the schema of the test."""
     options = f"-c search_path={postgres_config['schema']}"
     with postgres_server.connect(postgres_config["dbname"], options=options) as found:
@@ -64,7 +65,7 @@ def plain(
 
 @pytest.fixture
 def make_role(
-    plain: psycopg.Connection[Any],
+    plain: Plain,
 ) -> Iterator[Callable[..., dict[str, str]]]:
     """Make roles that log in, ``make_role(attributes)``; return who they are.
 

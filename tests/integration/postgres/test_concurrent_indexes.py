@@ -12,7 +12,7 @@ from mooring_postgres import PostgresStore
 
 OpenPostgres = Callable[..., PostgresStore]
 MigrationFile = Callable[..., migrate.Source]
-Plain = psycopg.Connection[Any]
+Plain = Any  # a psycopg.Connection, whose types take literal strings only
 
 NO_TRANSACTION = "-- +goose NO TRANSACTION"
 BLOCK, END_OF_BLOCK = "-- +goose StatementBegin", "-- +goose StatementEnd"

@@ -9,13 +9,13 @@ from random import Random
 from time import monotonic, sleep
 from typing import Any
 
-import psycopg
 import pytest
 from mooring import core, migrate
 from mooring_postgres.testing import DatabaseServer
 
 Loop = Callable[[int, int], tuple[int, Random]]
 MigrationFile = Callable[..., migrate.Source]
+Plain = Any  # a psycopg.Connection, whose types take literal strings only
 Start = Callable[..., "subprocess.Popen[str]"]
 
 FILES = 12
@@ -56,15 +56,13 @@ def database(postgres_server: DatabaseServer) -> Iterator[dict[str, Any]]:
 
 
 @pytest.fixture
-def plain(
-    postgres_server: DatabaseServer, database: dict[str, Any]
-) -> Iterator[psycopg.Connection[Any]]:
+def plain(postgres_server: DatabaseServer, database: dict[str, Any]) -> Iterator[Plain]:
     """A connection to it without us."""
     with postgres_server.connect(database["dbname"]) as connection:
         yield connection
 
 
-def found(plain: psycopg.Connection[Any]) -> tuple[set[str], list[int]]:
+def found(plain: Plain) -> tuple[set[str], list[int]]:
     """Return tables and applied versions, once nobody else is connected."""
     others = (
         "SELECT 1 FROM pg_stat_activity WHERE datname = current_database()"
@@ -90,7 +88,7 @@ def found(plain: psycopg.Connection[Any]) -> tuple[set[str], list[int]]:
 @pytest.mark.soak
 def test_kill_9_of_the_migrator_leaves_each_file_applied_or_not(
     database: dict[str, Any],
-    plain: psycopg.Connection[Any],
+    plain: Plain,
     migration_file: MigrationFile,
     start: Start,
     loop: Loop,
@@ -138,25 +136,30 @@ def test_kill_9_during_a_first_open_leaves_a_database_that_opens(
     report: Callable[[str], None],
 ) -> None:
     kills, random = loop(4, 50)
-    begun = 0
-    for _ in range(kills):
+    done, longest = 0, 0.0
+    for number in range(kills + 1):
         name = postgres_server.create_database()
         config = {"driver": "postgres", **postgres_server.params(name)}
         with start(OPENER, json.dumps(config)) as opener:
             assert opener.stdout is not None
             assert opener.stdin is not None
             assert opener.stdout.readline() == "ready\n"
+            begun = monotonic()
             opener.stdin.write("go\n")
             opener.stdin.flush()
-            sleep(random.uniform(0, 0.25))
-            opener.send_signal(signal.SIGKILL)
+            if number == 0:  # not killed: it says how long an open takes
+                assert opener.wait(60) == 0
+                longest = monotonic() - begun
+            else:
+                sleep(random.uniform(0, longest))
+                opener.send_signal(signal.SIGKILL)
         with postgres_server.connect(name) as plain:
             tables, versions = found(plain)
-            begun += bool(versions)
+            done += number > 0 and bool(versions)
 
             assert (len(tables), versions) in [(0, []), (4, VERSIONS)]
             with core.open(config) as store:
                 assert core.health_check(store, timeout=30).ok
             assert found(plain)[1] == VERSIONS
         postgres_server.drop_database(name)
-    report(f"{kills} kills, {begun} databases were done, the others as new; all open")
+    report(f"{kills} kills, {done} databases were done, the others as new; all open")

@@ -1,3 +1,4 @@
+# ruff: noqa: PT012 - blocks that raise are what is tested
 """Ctrl-C, and streams left half way: nothing stays behind for the next borrower."""
 
 import json
@@ -6,7 +7,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from threading import Event
-from time import sleep
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
@@ -70,13 +71,34 @@ INTERRUPTED = """
 """
 
 
+@pytest.fixture
+def asleep(
+    postgres_config: dict[str, Any], postgres_server: DatabaseServer
+) -> Callable[[], None]:
+    """Wait until a session of the test's stores is in pg_sleep."""
+
+    def wait() -> None:
+        query = (
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE application_name = %s AND wait_event = 'PgSleep'"
+        )
+        deadline = monotonic() + PATIENCE
+        with postgres_server.connect() as connection:
+            name = postgres_config["schema"]
+            while connection.execute(query, [name]).fetchone() == (0,):
+                assert monotonic() < deadline
+                sleep(0.01)
+
+    return wait
+
+
 @pytest.mark.parametrize(
     "how", ["statement", "transaction", "savepoint", "run", "stream"]
 )
 def test_ctrl_c_ends_what_runs_and_keeps_nothing_but_the_connection(
     start: Start,
     postgres_config: dict[str, Any],
-    postgres_server: DatabaseServer,
+    asleep: Callable[[], None],
     how: str,
 ) -> None:
     config = {
@@ -87,14 +109,7 @@ def test_ctrl_c_ends_what_runs_and_keeps_nothing_but_the_connection(
     child = start(INTERRUPTED, json.dumps(config), how)
     assert child.stdout is not None
     assert child.stdout.readline() == "ready\n"
-    query = (
-        "SELECT count(*) FROM pg_stat_activity"
-        " WHERE application_name = %s AND wait_event = 'PgSleep'"
-    )
-    with postgres_server.connect() as connection:
-        while connection.execute(query, [config["schema"]]).fetchone() == (0,):
-            assert child.poll() is None
-            sleep(0.01)
+    asleep()
     child.send_signal(signal.SIGINT)
     out, err = child.communicate(timeout=PATIENCE)
 
@@ -122,19 +137,47 @@ def test_a_stream_left_half_way_leaves_no_cursor_to_the_next_borrower(
 
 
 def test_a_stream_closed_late_in_another_thread_does_not_touch_the_next_borrower(
-    open_postgres: Open, spawn: Spawn
+    open_postgres: Open, asleep: Callable[[], None], spawn: Spawn
 ) -> None:
     store = open_postgres(max_open_conns=1)
+    found, left = Event(), Event()
+
+    def read(rows: Iterator[core.Row]) -> None:
+        for _ in rows:
+            found.set()
+            assert left.wait(PATIENCE)
+
+    slow = "SELECT n, pg_sleep(0.05) FROM generate_series(1, 10) AS n"
     with store.read() as snapshot:
-        late = snapshot.stream(NUMBERS, size=10)
-        next(late)
+        future = spawn(read, snapshot.stream(slow, size=10))
+        asleep()  # so that it is in the middle of its rows when the block is left
     with store.read() as snapshot:
         mine = snapshot.stream(NUMBERS, size=10)
         seen = [next(mine)["n"] for _ in range(10)]
-        spawn(late.close).result(PATIENCE)  # type: ignore[attr-defined]  # as above
+        assert found.wait(PATIENCE)
+        left.set()
+        with pytest.raises(core.StoreError, match="not open"):
+            future.result(PATIENCE)
         seen += [row["n"] for row in mine]
 
     assert seen == list(range(1, 1001))
+
+
+def test_a_block_left_while_another_thread_is_in_a_statement_is_rolled_back(
+    open_postgres: Open, asleep: Callable[[], None], spawn: Spawn
+) -> None:
+    store = open_postgres(max_open_conns=1)
+    with pytest.raises(LookupError), store.transaction() as tx:
+        tx.execute("INSERT INTO users (id, email, role) VALUES ('u1', 'u1', 'user')")
+        future = spawn(tx.execute, "SELECT pg_sleep(0.3)")
+        asleep()
+        raise LookupError
+    future.result(PATIENCE)
+    with store.transaction() as tx:
+        found = tx.execute("SELECT count(*) FROM users").scalar()
+
+    assert found == 0
+    assert open_postgres().execute("SELECT count(*) FROM users").scalar() == 0
 
 
 def test_a_stream_that_goes_on_in_another_thread_meets_its_closed_snapshot(

@@ -94,7 +94,7 @@ class Load:
                 return
 
     def _forgive(self, error: core.StoreError) -> None:
-        if not (error.retryable or isinstance(error, core.OpenError)):
+        if not error.retryable:
             raise error
         self.refused += 1
         sleep(0.02)

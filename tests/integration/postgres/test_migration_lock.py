@@ -9,7 +9,6 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
-import psycopg
 import pytest
 from mooring import core, migrate
 from mooring_postgres import PostgresStore
@@ -18,7 +17,7 @@ from mooring_postgres.testing import DatabaseServer, Proxy
 OpenPostgres = Callable[..., PostgresStore]
 MakeRole = Callable[..., dict[str, str]]
 MigrationFile = Callable[..., migrate.Source]
-Plain = psycopg.Connection[Any]
+Plain = Any  # a psycopg.Connection, whose types take literal strings only
 Spawn = Callable[..., "Future[Any]"]
 Start = Callable[..., "subprocess.Popen[str]"]
 

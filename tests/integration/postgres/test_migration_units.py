@@ -1,9 +1,8 @@
-"""What a file may do while it migrates, and what is left of it afterwards."""
+"""The next file finds nothing of what one set, nor does its version row."""
 
 from collections.abc import Callable
 from typing import Any
 
-import psycopg
 import pytest
 from mooring import core, migrate
 from mooring_postgres import PostgresStore
@@ -11,7 +10,7 @@ from mooring_postgres import PostgresStore
 OpenPostgres = Callable[..., PostgresStore]
 MakeRole = Callable[..., dict[str, str]]
 MigrationFile = Callable[..., migrate.Source]
-Plain = psycopg.Connection[Any]
+Plain = Any  # a psycopg.Connection, whose types take literal strings only
 
 NO_TRANSACTION = "-- +goose NO TRANSACTION"
 HEADS = pytest.mark.parametrize("head", ["", NO_TRANSACTION])
@@ -40,265 +39,185 @@ def up(store: PostgresStore, source: migrate.Source, *, at: int = 0) -> None:
     migrator.up()
 
 
-class TestSession:
-    """The next file finds nothing of what one set, nor does its version row."""
-
-    @AT
-    @HEADS
-    @pytest.mark.parametrize(
-        "statement",
-        [
-            "SET search_path = pg_catalog;",
-            "SELECT pg_catalog.set_config('search_path', '', false);",
-            "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY;",
-            "SET default_transaction_isolation = 'serializable';",
-            "SET statement_timeout = 1;",
-            "SET TimeZone = 'Asia/Tokyo';",
-            "SET client_encoding = 'LATIN1';",
-        ],
+@AT
+@HEADS
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SET search_path = pg_catalog;",
+        "SELECT pg_catalog.set_config('search_path', '', false);",
+        "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY;",
+        "SET default_transaction_isolation = 'serializable';",
+        "SET statement_timeout = 1;",
+        "SET TimeZone = 'Asia/Tokyo';",
+        "SET client_encoding = 'LATIN1';",
+    ],
+)
+def test_a_setting_ends_with_its_file(
+    open_postgres: OpenPostgres,
+    migration_file: MigrationFile,
+    plain: Plain,
+    statement: str,
+    head: str,
+    at: int,
+) -> None:
+    migration_file("1_a.sql", "CREATE TABLE a (x int);")
+    migration_file("2_b.sql", statement, head=head)
+    source = migration_file(
+        "3_c.sql",
+        "CREATE TABLE c AS SELECT current_setting('search_path') AS path,"
+        " current_setting('default_transaction_read_only') AS read_only,"
+        " current_setting('default_transaction_isolation') AS isolation,"
+        " current_setting('statement_timeout') AS timeout,"
+        " current_setting('TimeZone') AS zone,"
+        " current_setting('client_encoding') AS encoding, 'é' AS letter,"
+        " current_setting('client_connection_check_interval') AS watch;",
     )
-    def test_a_setting_ends_with_its_file(
-        self,
-        open_postgres: OpenPostgres,
-        migration_file: MigrationFile,
-        plain: Plain,
-        statement: str,
-        head: str,
-        at: int,
-    ) -> None:
-        migration_file("1_a.sql", "CREATE TABLE a (x int);")
-        migration_file("2_b.sql", statement, head=head)
-        source = migration_file(
-            "3_c.sql",
-            "CREATE TABLE c AS SELECT current_setting('search_path') AS path,"
-            " current_setting('default_transaction_read_only') AS read_only,"
-            " current_setting('default_transaction_isolation') AS isolation,"
-            " current_setting('statement_timeout') AS timeout,"
-            " current_setting('TimeZone') AS zone,"
-            " current_setting('client_encoding') AS encoding, 'é' AS letter,"
-            " current_setting('client_connection_check_interval') AS watch;",
-        )
-        up(open_postgres(migrate="skip"), source, at=at)
+    up(open_postgres(migrate="skip"), source, at=at)
 
-        assert versions(plain) == [0, 1, 2, 3]
-        schema = plain.execute("SELECT current_schema").fetchone()
-        assert plain.execute("SELECT path FROM c").fetchone() == schema
-        found = plain.execute("SELECT * FROM c").fetchone()
-        assert found is not None
-        assert found[1:] == ("off", "read committed", "0", "UTC", "UTF8", "é", "1s")
-
-    @AT
-    @HEADS
-    def test_what_a_session_keeps_ends_with_its_file(
-        self,
-        open_postgres: OpenPostgres,
-        migration_file: MigrationFile,
-        plain: Plain,
-        head: str,
-        at: int,
-    ) -> None:
-        migration_file("1_a.sql", "CREATE TABLE a (x int);")
-        kept = (
-            "CREATE TEMP TABLE a (y text);",
-            "LISTEN news;",
-            "PREPARE plan AS SELECT 1;",
-            "DECLARE rows CURSOR WITH HOLD FOR SELECT 1;",
-        )
-        migration_file("2_b.sql", *kept, head=head)
-        source = migration_file(
-            "3_c.sql",
-            "INSERT INTO a (x) VALUES (1);",
-            "CREATE TABLE c AS SELECT * FROM pg_listening_channels() AS name"
-            " UNION ALL SELECT name FROM pg_prepared_statements"
-            " UNION ALL SELECT name FROM pg_cursors WHERE name = 'rows';",
-        )
-        up(open_postgres(migrate="skip"), source, at=at)
-
-        assert plain.execute("SELECT x FROM a").fetchall() == [(1,)]
-        assert plain.execute("SELECT * FROM c").fetchall() == []
-
-    @AT
-    @HEADS
-    @pytest.mark.parametrize("word", ["ROLE", "SESSION AUTHORIZATION"])
-    def test_a_role_ends_with_its_file_and_writes_no_version(
-        self,
-        open_postgres: OpenPostgres,
-        migration_file: MigrationFile,
-        plain: Plain,
-        head: str,
-        word: str,
-        at: int,
-    ) -> None:
-        migration_file("1_a.sql", "CREATE TABLE a (x int);")
-        migration_file("2_b.sql", f"SET {word} pg_monitor;", head=head)
-        source = migration_file("3_c.sql", "CREATE TABLE c (x int);")
-        up(open_postgres(migrate="skip"), source, at=at)
-
-        owners = plain.execute(
-            "SELECT DISTINCT tableowner = current_user FROM pg_tables"
-            " WHERE schemaname = current_schema"
-        ).fetchall()
-        assert owners == [(True,)]
-        assert versions(plain) == [0, 1, 2, 3]
-
-    def test_a_role_that_the_server_sets_at_the_start_holds_for_each_file(
-        self,
-        open_postgres: OpenPostgres,
-        migration_file: MigrationFile,
-        make_role: MakeRole,
-        postgres_config: dict[str, Any],
-        plain: Plain,
-    ) -> None:
-        owner, login = make_role()["user"], make_role()
-        name = login["user"]
-        plain.execute(f"GRANT {owner} TO {name}; ALTER ROLE {name} SET role = {owner}")
-        plain.execute(f"ALTER SCHEMA {postgres_config['schema']} OWNER TO {owner}")
-        migration_file("1_a.sql", "CREATE TABLE a (x int);", head=NO_TRANSACTION)
-        source = migration_file("2_b.sql", "CREATE TABLE b (x int);")
-        up(open_postgres(migrate="skip", **login), source)
-
-        owners = plain.execute(
-            "SELECT DISTINCT tableowner FROM pg_tables"
-            " WHERE schemaname = current_schema"
-        ).fetchall()
-        assert owners == [(owner,)]
-
-    @AT
-    def test_deferred_constraints_are_checked_at_the_end_of_their_file(
-        self,
-        open_postgres: OpenPostgres,
-        migration_file: MigrationFile,
-        plain: Plain,
-        at: int,
-    ) -> None:
-        migration_file(
-            "1_a.sql",
-            "CREATE TABLE a (id int PRIMARY KEY, next int REFERENCES a (id)"
-            " DEFERRABLE INITIALLY DEFERRED, plain int CHECK (plain > 0));",
-        )
-        migration_file("2_b.sql", "INSERT INTO a VALUES (1, 2), (2, 1);")
-        # Refused while checks of the table are still to come.
-        migration_file("3_c.sql", "ALTER TABLE a ADD COLUMN name text;")
-        migration_file(
-            "4_d.sql",
-            "INSERT INTO a (id, next) VALUES (3, 4);",
-            "INSERT INTO a (id, next) VALUES (4, 3);",
-        )
-        source = migration_file("5_e.sql", "INSERT INTO a (id, next) VALUES (5, 99);")
-        migration_file("6_f.sql", "CREATE TABLE f (x int);")
-
-        with pytest.raises(core.MigrationFailedError) as caught:
-            up(open_postgres(migrate="skip"), source, at=at)
-        assert caught.value.file == "5_e.sql"
-        assert isinstance(caught.value.__cause__, core.ForeignKeyViolation)
-        assert tables(plain) == ({"a"} if at else set())
-
-    def test_a_statement_timeout_of_the_role_stops_no_migration(
-        self,
-        open_postgres: OpenPostgres,
-        migration_file: MigrationFile,
-        make_role: MakeRole,
-        plain: Plain,
-    ) -> None:
-        login = make_role("SUPERUSER")
-        plain.execute(f"ALTER ROLE {login['user']} SET statement_timeout = '50ms'")
-        sleep = "SELECT pg_sleep(0.2);"
-        migration_file("1_a.sql", sleep, head=NO_TRANSACTION)
-        source = migration_file("2_b.sql", sleep)
-        up(open_postgres(migrate="skip", **login), source)
-
-        assert versions(plain) == [0, 1, 2]
+    assert versions(plain) == [0, 1, 2, 3]
+    schema = plain.execute("SELECT current_schema").fetchone()
+    assert plain.execute("SELECT path FROM c").fetchone() == schema
+    found = plain.execute("SELECT * FROM c").fetchone()
+    assert found is not None
+    assert found[1:] == ("off", "read committed", "0", "UTC", "UTF8", "é", "1s")
 
 
-class TestTransaction:
-    @pytest.mark.parametrize(
-        "statement",
-        [
-            "BEGIN",
-            "start transaction",
-            "COMMIT AND CHAIN",
-            "END WORK",
-            "ABORT",
-            "ROLLBACK",
-            "PREPARE TRANSACTION 'mine'",
-        ],
+@AT
+@HEADS
+def test_what_a_session_keeps_ends_with_its_file(
+    open_postgres: OpenPostgres,
+    migration_file: MigrationFile,
+    plain: Plain,
+    head: str,
+    at: int,
+) -> None:
+    migration_file("1_a.sql", "CREATE TABLE a (x int);")
+    kept = (
+        "CREATE TEMP TABLE a (y text);",
+        "LISTEN news;",
+        "PREPARE plan AS SELECT 1;",
+        "DECLARE rows CURSOR WITH HOLD FOR SELECT 1;",
     )
-    def test_one_of_its_own_is_refused_with_its_line(
-        self,
-        open_postgres: OpenPostgres,
-        migration_file: MigrationFile,
-        plain: Plain,
-        statement: str,
-    ) -> None:
-        source = migration_file(
-            "1_a.sql",
-            "CREATE TABLE a (x int);",
-            f"/* mine */ CREATE TABLE b (x int); {statement};",
-        )
-        with pytest.raises(core.MigrationFailedError) as caught:
-            up(open_postgres(migrate="skip"), source)
-
-        assert (caught.value.line, caught.value.column) == (3, 36)
-        assert statement.split()[0].upper() in caught.value.message
-        assert "NO TRANSACTION" in str(caught.value.hint)
-        assert tables(plain) == set()
-
-    @pytest.mark.parametrize(
-        "statement",
-        [
-            "SAVEPOINT s; INSERT INTO a VALUES (2); ROLLBACK TO s;",
-            "SAVEPOINT s; DELETE FROM a; ROLLBACK TRANSACTION TO SAVEPOINT s;",
-            "COMMENT ON TABLE a IS 'COMMIT;';",
-        ],
+    migration_file("2_b.sql", *kept, head=head)
+    source = migration_file(
+        "3_c.sql",
+        "INSERT INTO a (x) VALUES (1);",
+        "CREATE TABLE c AS SELECT * FROM pg_listening_channels() AS name"
+        " UNION ALL SELECT name FROM pg_prepared_statements"
+        " UNION ALL SELECT name FROM pg_cursors WHERE name = 'rows';",
     )
-    def test_what_only_looks_like_its_end_runs(
-        self,
-        open_postgres: OpenPostgres,
-        migration_file: MigrationFile,
-        plain: Plain,
-        statement: str,
-    ) -> None:
-        source = migration_file(
-            "1_a.sql", "CREATE TABLE a AS SELECT 1 AS x;", statement
-        )
-        up(open_postgres(migrate="skip"), source)
+    up(open_postgres(migrate="skip"), source, at=at)
 
-        assert plain.execute("SELECT x FROM a").fetchall() == [(1,)]
-        assert versions(plain) == [0, 1]
+    assert plain.execute("SELECT x FROM a").fetchall() == [(1,)]
+    assert plain.execute("SELECT * FROM c").fetchall() == []
 
-    def test_a_procedure_that_commits_is_refused_by_the_server(
-        self, open_postgres: OpenPostgres, migration_file: MigrationFile, plain: Plain
-    ) -> None:
-        source = migration_file(
-            "1_a.sql", "CREATE TABLE a (x int);", "DO 'BEGIN COMMIT; END';"
-        )
-        with pytest.raises(core.MigrationFailedError, match="transaction termination"):
-            up(open_postgres(migrate="skip"), source)
 
-        assert tables(plain) == set()
+@AT
+@HEADS
+@pytest.mark.parametrize("word", ["ROLE", "SESSION AUTHORIZATION"])
+def test_a_role_ends_with_its_file_and_writes_no_version(
+    open_postgres: OpenPostgres,
+    migration_file: MigrationFile,
+    plain: Plain,
+    head: str,
+    word: str,
+    at: int,
+) -> None:
+    migration_file("1_a.sql", "CREATE TABLE a (x int);")
+    migration_file("2_b.sql", f"SET {word} pg_monitor;", head=head)
+    source = migration_file("3_c.sql", "CREATE TABLE c (x int);")
+    up(open_postgres(migrate="skip"), source, at=at)
 
-    def test_it_may_begin_and_end_in_a_file_without_one(
-        self, open_postgres: OpenPostgres, migration_file: MigrationFile, plain: Plain
-    ) -> None:
-        source = migration_file(
-            "1_a.sql",
-            "BEGIN; CREATE TABLE a (x int);",
-            "ROLLBACK; BEGIN; CREATE TABLE b (x int); COMMIT;",
-            head=NO_TRANSACTION,
-        )
-        up(open_postgres(migrate="skip"), source)
+    owners = plain.execute(
+        "SELECT DISTINCT tableowner = current_user FROM pg_tables"
+        " WHERE schemaname = current_schema"
+    ).fetchall()
+    assert owners == [(True,)]
+    assert versions(plain) == [0, 1, 2, 3]
 
-        assert tables(plain) == {"b"}
-        assert versions(plain) == [0, 1]
 
-    def test_one_that_is_left_open_is_an_error_and_not_applied(
-        self, open_postgres: OpenPostgres, migration_file: MigrationFile, plain: Plain
-    ) -> None:
-        source = migration_file(
-            "1_a.sql", "BEGIN; CREATE TABLE a (x int);", head=NO_TRANSACTION
-        )
-        with pytest.raises(core.MigrationFailedError, match="transaction open"):
-            up(open_postgres(migrate="skip"), source)
+def test_a_role_that_the_server_sets_at_the_start_holds_for_each_file(
+    open_postgres: OpenPostgres,
+    migration_file: MigrationFile,
+    make_role: MakeRole,
+    postgres_config: dict[str, Any],
+    plain: Plain,
+) -> None:
+    owner, login = make_role()["user"], make_role()
+    name = login["user"]
+    plain.execute(f"GRANT {owner} TO {name}; ALTER ROLE {name} SET role = {owner}")
+    plain.execute(f"ALTER SCHEMA {postgres_config['schema']} OWNER TO {owner}")
+    migration_file("1_a.sql", "CREATE TABLE a (x int);", head=NO_TRANSACTION)
+    source = migration_file("2_b.sql", "CREATE TABLE b (x int);")
+    up(open_postgres(migrate="skip", **login), source)
 
-        assert tables(plain) == set()
-        assert versions(plain) == [0]
+    owners = plain.execute(
+        "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = current_schema"
+    ).fetchall()
+    assert owners == [(owner,)]
+
+
+@AT
+def test_deferred_constraints_are_checked_at_the_end_of_their_file(
+    open_postgres: OpenPostgres,
+    migration_file: MigrationFile,
+    plain: Plain,
+    at: int,
+) -> None:
+    migration_file(
+        "1_a.sql",
+        "CREATE TABLE a (id int PRIMARY KEY, next int REFERENCES a (id)"
+        " DEFERRABLE INITIALLY DEFERRED, plain int CHECK (plain > 0));",
+    )
+    migration_file("2_b.sql", "INSERT INTO a VALUES (1, 2), (2, 1);")
+    # Refused while checks of the table are still to come.
+    migration_file("3_c.sql", "ALTER TABLE a ADD COLUMN name text;")
+    migration_file(
+        "4_d.sql",
+        "INSERT INTO a (id, next) VALUES (3, 4);",
+        "INSERT INTO a (id, next) VALUES (4, 3);",
+    )
+    source = migration_file("5_e.sql", "INSERT INTO a (id, next) VALUES (5, 99);")
+    migration_file("6_f.sql", "CREATE TABLE f (x int);")
+
+    with pytest.raises(core.MigrationFailedError) as caught:
+        up(open_postgres(migrate="skip"), source, at=at)
+    assert caught.value.file == "5_e.sql"
+    assert isinstance(caught.value.__cause__, core.ForeignKeyViolation)
+    assert tables(plain) == ({"a"} if at else set())
+
+
+@HEADS
+def test_a_unit_that_fails_leaves_the_session_as_it_was(
+    open_postgres: OpenPostgres, plain: Plain, head: str
+) -> None:
+    def fail(session: core.MigrationSession) -> None:
+        with session.unit(transaction=not head) as unit:
+            unit.execute("SET search_path = nowhere; PREPARE p AS SELECT 1")
+            raise KeyError
+
+    store = open_postgres(migrate="skip")
+    with store.migration_session("goose_db_version", timeout=20) as session:
+        with pytest.raises(KeyError):
+            fail(session)
+        with session.unit(transaction=True) as unit:
+            unit.execute("CREATE TABLE a (x int); PREPARE p AS SELECT 2")
+
+    assert tables(plain) == {"a"}
+
+
+def test_a_statement_timeout_of_the_role_stops_no_migration(
+    open_postgres: OpenPostgres,
+    migration_file: MigrationFile,
+    make_role: MakeRole,
+    plain: Plain,
+) -> None:
+    login = make_role("SUPERUSER")
+    plain.execute(f"ALTER ROLE {login['user']} SET statement_timeout = '50ms'")
+    sleep = "SELECT pg_sleep(0.2);"
+    migration_file("1_a.sql", sleep, head=NO_TRANSACTION)
+    source = migration_file("2_b.sql", sleep)
+    up(open_postgres(migrate="skip", **login), source)
+
+    assert versions(plain) == [0, 1, 2]

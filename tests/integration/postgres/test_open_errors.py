@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, closing
 from traceback import format_exception
 from typing import Any
@@ -17,6 +18,7 @@ from mooring_postgres.testing import DatabaseServer, PostgresServer, Proxy
 from psycopg import sql
 
 Open = Callable[..., PostgresStore]
+Spawn = Callable[..., "Future[Any]"]
 Within = Callable[[float], AbstractContextManager[None]]
 
 CANARY = "hunter2-canary"
@@ -63,6 +65,12 @@ REFUSED = [
     ({"password": f"not {CANARY}"}, "refused the user or the password", "password"),
     ({"user": "no-such-role"}, "refused the user or the password", "set user"),
     ({"dbname": "no-such-db"}, "no database 'no-such-db'", "createdb"),
+    # A password that is a word of the server's message hides no more than itself.
+    (
+        {"dbname": "no-such-db", "password": "exist", "alter": "PASSWORD 'exist'"},
+        "no database 'no-such-db'",
+        "createdb",
+    ),
     ({"target_session_attrs": "standby"}, "no server is of the kind", "correct"),
     ({"alter": "CONNECTION LIMIT 0"}, "no connection left", "max_connections"),
     ({"alter": "NOLOGIN"}, "may not log in", "LOGIN"),
@@ -160,17 +168,33 @@ def test_all_hosts_together_take_no_longer_than_connect_timeout(
         open_postgres(host=hosts, port=ports, connect_timeout=0.5)
 
 
-def test_a_server_that_answers_no_more_after_the_log_in_is_given_up(
-    open_postgres: Open, proxy: Proxy, within: Within
+@pytest.mark.parametrize("how", ["fin", "rst"])
+def test_a_connection_that_breaks_while_it_is_made_says_so(
+    open_postgres: Open, proxy: Proxy, how: Any
 ) -> None:
-    # Room for the messages of the log-in, and not for an answer to a query.
-    proxy.cut_after(600)
-    options = {"host": proxy.host, "port": proxy.port}
-    with within(5), pytest.raises(core.OpenError) as caught:
-        open_postgres(**options, connect_timeout=1, ping_timeout=1)
+    # The first query of a connection, which reads its settings back.
+    proxy.cut_before_answer(b"current_setting('statement_timeout')", how)
+    with pytest.raises(core.OpenError, match="broke while it was made") as caught:
+        open_postgres(host=proxy.host, port=proxy.port)
 
     assert proxy.cuts == 1
-    assert caught.value.hint is not None
+    assert "PostgreSQL server" in (caught.value.hint or "")
+
+
+def test_what_is_no_postgresql_says_so(open_postgres: Open, spawn: Spawn) -> None:
+    def answer(listener: socket.socket) -> None:
+        peer, _ = listener.accept()
+        with peer:
+            peer.recv(100)
+            peer.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        future = spawn(answer, listener)
+        with pytest.raises(core.OpenError, match="received invalid response") as caught:
+            open_postgres(host="127.0.0.1", port=listener.getsockname()[1])
+        future.result(20)
+
+    assert "PostgreSQL server" in (caught.value.hint or "")
 
 
 def test_what_failed_to_open_leaves_nothing_behind(

@@ -411,3 +411,17 @@ def test_closed_proxy_says_so(postgres_server: DatabaseServer) -> None:
     proxy.close()
     with pytest.raises(ServerError, match="the proxy is closed"):
         proxy.cut()
+
+
+def test_round_trips_are_counted(proxy: Proxy) -> None:
+    with proxy.server.connect() as connection:
+        before = proxy.round_trips
+        connection.execute("SELECT 1")
+        with connection.transaction(), connection.pipeline():
+            connection.execute("SELECT 2")
+            connection.execute("SELECT 3")
+        done = proxy.round_trips
+
+    assert before >= 1
+    # The one, BEGIN, both together, COMMIT.
+    assert done == before + 4

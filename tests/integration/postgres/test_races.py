@@ -53,8 +53,8 @@ def test_processes_that_open_one_new_database_apply_each_migration_once(
     report: Callable[[str], None],
     threads: int,
 ) -> None:
-    rounds, random = loop(2, 20)
-    processes = min(4 * rounds, 16)
+    rounds, random = loop(1, 20)
+    processes = min(8 * rounds, 16)
     children = [start(OPENER) for _ in range(processes)]
     for child in children:
         assert child.stdout is not None

@@ -131,9 +131,10 @@ def test_signal_is_answered_by_the_command(number: signal.Signals) -> None:
     code = """
 import os, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
-print(os.getpid(), flush=True)
 try:
-    signal.pause()
+    print(os.getpid(), flush=True)
+    while True:
+        signal.pause()
 except KeyboardInterrupt:
     sys.exit(42)
 """

@@ -91,8 +91,9 @@ class DatabaseServer:
         """Return what a client needs, in the names of libpq and of the driver.
 
         Args:
-            dbname: A database; None: `dbname` of the server.
-            user: Another role than `user`; the password is then left out unless given.
+            dbname: A database; None: that of the server.
+            user: Another role than the server's; the password is then left out unless
+                given.
             password: Its password.
         """
         if user is None and password is None:
@@ -132,8 +133,8 @@ class DatabaseServer:
         """Return a psycopg connection in autocommit, for what a test has to prepare.
 
         Args:
-            dbname: A database; None: `dbname` of the server.
-            options: Further arguments of `psycopg.connect`.
+            dbname: A database; None: that of the server.
+            options: Further arguments of ``psycopg.connect``.
         """
         import psycopg
 

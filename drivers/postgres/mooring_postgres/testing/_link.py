@@ -31,11 +31,13 @@ class Faults:
         left: Bytes that still pass, by direction, before a connection is cut.
         how: How the two above cut.
         cuts: Connections that were cut.
+        round_trips: How often a client sent what followed an answer, or came first.
     """
 
     def __init__(self) -> None:
         self.how: CutMode = "fin"
         self.cuts = 0
+        self.round_trips = 0
         self.clear()
 
     def clear(self) -> None:
@@ -62,6 +64,7 @@ class Link:
         self._silent: set[Direction] = set()
         self._sent = b""  # the end of it, if what dooms a connection comes in pieces
         self._answer: bytes | None = None  # the end of an answer that is dropped
+        self._last: Direction = "client"  # where the last data went
 
     async def run(self, tls: ssl.SSLContext | None) -> None:
         """Carry bytes until both sides are gone or the link is cut."""
@@ -97,6 +100,8 @@ class Link:
         self, source: StreamReader, target: StreamWriter, to: Direction
     ) -> None:
         while chunk := await source.read(_CHUNK):
+            self._faults.round_trips += to == "server" != self._last
+            self._last = to
             await self._wait()
             if to in self._faults.swallowed:
                 self._silent.add(to)

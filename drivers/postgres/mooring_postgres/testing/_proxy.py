@@ -103,6 +103,15 @@ class Proxy:
         """How many connections it has cut."""
         return self._faults.cuts
 
+    @property
+    def round_trips(self) -> int:
+        """How often clients have waited for the server, those of connecting included.
+
+        All that a client sends without an answer in between counts as one, and what it
+        says before it leaves as well.
+        """
+        return self._faults.round_trips
+
     # -- what it does ---------------------------------------------------------
 
     def forward(self) -> None:
@@ -148,15 +157,15 @@ class Proxy:
 
         self._change(cut)
 
-    def cut_before_answer(self, to: bytes = b"COMMIT", how: CutMode = "fin") -> None:
+    def cut_before_answer(self, to: bytes = b"COMMIT\0", how: CutMode = "fin") -> None:
         """Cut the next connection that sends *to*, when the server has answered.
 
         The server has done what it was asked for, and the client does not get to know.
         Once; other connections are not touched.
 
         Args:
-            to: What the client sends, in one message. A prepared statement is sent
-                without its text.
+            to: What the client sends, in one message; a text ends with a zero byte.
+                A prepared statement is sent without its text.
             how: As for `cut`.
         """
 

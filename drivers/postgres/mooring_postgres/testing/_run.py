@@ -28,10 +28,6 @@ too, and COMMAND sees no other variable of libpq.
   python -m mooring_postgres.testing mooring demo {_TARGET}
   python -m mooring_postgres.testing bash
 """
-_GONE: Final = (
-    "the server is gone, and all that was in it; with a shell as COMMAND it stays until"
-    " you leave that"
-)
 # As a shell says it (POSIX, "Shell Command Language", section 2.8.2).
 _NOT_FOUND: Final = 127
 _NOT_EXECUTABLE: Final = 126
@@ -55,7 +51,10 @@ def main(command: Sequence[str]) -> int:
         return 1
     except KeyboardInterrupt:  # while the server starts
         return _BY_SIGNAL + signal.SIGINT
-    _tell(_GONE)
+    _tell(
+        "the server is gone, and all that was in it; for one that stays as long as you"
+        f" look around: {sys.orig_argv[0]} -m mooring_postgres.testing bash"
+    )
     return code
 
 

@@ -45,7 +45,9 @@ class PostgresServer(DatabaseServer):
         timeout: Seconds that each start and stop may take, > 0.
 
     Attributes:
-        durable, settings, timeout: As they were given.
+        durable: As it was given.
+        settings: As they were given.
+        timeout: As it was given.
         socket_folder: What to give as host to connect by the Unix socket; set by the
             first start, and as long as the server is not closed.
     """
