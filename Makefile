@@ -64,5 +64,5 @@ $(VENV)/.postgres: $(VENV)/.sqlite
 # With the drivers that the contract is tried on, beside mooring's own.
 $(VENV)/.tools: $(VENV)/.postgres pyproject.toml $(wildcard examples/*/pyproject.toml)
 	@$(INSTALL) --group test --group lint
-	@$(INSTALL) --no-build-isolation -e examples/duckdb-driver
+	@$(INSTALL) --no-build-isolation -e examples/duckdb-driver -e examples/keyvalue-driver
 	@touch $@

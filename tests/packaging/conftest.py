@@ -16,10 +16,10 @@ MEMBERS = {
     "mooring_sqlite": ROOT / "drivers" / "sqlite",
     "mooring_postgres": ROOT / "drivers" / "postgres",
     "mooring_duckdb": ROOT / "examples" / "duckdb-driver",
-    "mooring_memo": ROOT / "examples" / "memo",
+    "mooring_keyvalue": ROOT / "examples" / "keyvalue-driver",
 }
 # Those that need no server.
-_LOCAL = ("mooring", "mooring_sqlite", "mooring_memo")
+_LOCAL = ("mooring", "mooring_sqlite", "mooring_keyvalue")
 BROKEN = {
     "pyproject.toml": """\
         [build-system]
@@ -151,7 +151,7 @@ def with_duckdb(install: Install, wheels: Mapping[str, Path]) -> Path:
 
 
 @pytest.fixture(scope="session")
-def with_memo(install: Install, wheels: Mapping[str, Path]) -> Path:
+def with_keyvalue(install: Install, wheels: Mapping[str, Path]) -> Path:
     """Core, the sqlite driver and a third party's."""
     return install(*map(wheels.__getitem__, _LOCAL))
 

@@ -142,7 +142,7 @@ def strings_and_names(file: Path) -> Iterator[tuple[int, str]]:
 
 def test_every_package_is_looked_at() -> None:
     names = {folder.name for folder in PACKAGES}
-    assert {"mooring", "core", "migrate", "mooring_sqlite", "mooring_memo"} <= names
+    assert {"mooring", "core", "migrate", "mooring_sqlite", "mooring_keyvalue"} <= names
     assert TESTING in names
     assert all(any(imports(folder)) for folder in PACKAGES)
 

@@ -48,7 +48,7 @@ def up(store: PostgresStore, source: migrate.Source, *, at: int = 0) -> None:
         "SELECT pg_catalog.set_config('search_path', '', false);",
         "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY;",
         "SET default_transaction_isolation = 'serializable';",
-        "SET statement_timeout = 1;",
+        "SET statement_timeout = 54321;",
         "SET TimeZone = 'Asia/Tokyo';",
         "SET client_encoding = 'LATIN1';",
     ],
