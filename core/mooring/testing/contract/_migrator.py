@@ -19,7 +19,20 @@ def versions(store: core.SqlStore) -> list[int]:
     return [row["version_id"] for row in rows]
 
 
-class TestMigrator:
+class MigratorContract:
+    """The migrator gets the same answers: what is applied, what is refused."""
+
+    @pytest.fixture
+    def three(self, migration_file: MigrationFile) -> migrate.Source:
+        """The files of three tables."""
+        for number, name in enumerate("abc", start=1):
+            source = migration_file(
+                f"{number}_{name}.sql",
+                f"CREATE TABLE {name} (x int);",
+                down=f"DROP TABLE {name};",
+            )
+        return source
+
     def test_status_plan_up_and_down_agree(
         self,
         empty: core.SqlStore,
@@ -110,8 +123,6 @@ class TestMigrator:
         assert tables() == set()
         assert len(migrator.up()) == 3
 
-
-class TestRefusals:
     @requires(Capability.DURABLE)
     def test_a_newer_database_is_refused_and_not_touched(
         self,
@@ -212,18 +223,3 @@ class TestRefusals:
         with pytest.raises(core.MigrationError, match="version 1"):
             migrator.down(to=0)
         assert versions(empty) == [0, 1, 2, 3]
-
-
-class MigratorContract:
-    """The migrator gets the same answers: what is applied, what is refused."""
-
-    @pytest.fixture
-    def three(self, migration_file: MigrationFile) -> migrate.Source:
-        """The files of three tables."""
-        for number, name in enumerate("abc", start=1):
-            source = migration_file(
-                f"{number}_{name}.sql",
-                f"CREATE TABLE {name} (x int);",
-                down=f"DROP TABLE {name};",
-            )
-        return source
