@@ -21,7 +21,7 @@ demo: $(VENV)/.$(DRIVER)  ## open a new store and run a small workload on it
 	@$(DEMO_$(DRIVER))
 
 test: $(VENV)/.tools  ## all tests; linters and checkers, since tests run them too
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadscope
 
 check: lint types docs test  ## what a change must pass
 
