@@ -1000,15 +1000,15 @@ def test_a_name_like_no_other_gets_no_suggestion(name: str) -> None:
 
 
 def test_unusable_drivers_are_listed_with_their_reason(site: Site) -> None:
-    site.add("oracle", "import a_module_that_is_missing")
+    site.add("mongo", "import a_module_that_is_missing")
     registry = Registry()
     with pytest.raises(core.DriverLoadError):
-        registry.info("oracle")
+        registry.info("mongo")
     error = unknown(registry, "oracle")
 
-    assert error.broken == {"oracle": "No module named 'a_module_that_is_missing'"}
-    assert "oracle (No module named 'a_module_that_is_missing')" in error.message
-    assert "oracle" not in error.installed
+    assert error.broken == {"mongo": "No module named 'a_module_that_is_missing'"}
+    assert "mongo (No module named 'a_module_that_is_missing')" in error.message
+    assert "mongo" not in error.installed
 
 
 def test_a_driver_of_ours_that_is_not_installed_says_how_to_get_it() -> None:
