@@ -127,4 +127,5 @@ def _hidden(url: str) -> list[str]:
     rest = url.partition(":")[2].strip()
     userinfo = rest.rpartition("@")[0]
     password = userinfo.lstrip("/").partition(":")[2]
-    return [rest, userinfo, password]
+    # Punctuation alone hides nothing, and would tear holes into the message.
+    return [text for text in (rest, userinfo, password) if text.strip(":/@?#")]
