@@ -64,7 +64,8 @@ def _described(error: BaseException) -> tuple[str, str, str | None, int]:
         text = _sentence(error.format_message())
         return "usage", text, f"see `{path} --help`", USAGE
     if isinstance(error, click.ClickException):
-        return "failed", error.format_message(), None, error.exit_code
+        hint = getattr(error, "hint", None)
+        return "failed", error.format_message(), hint, error.exit_code
     if isinstance(error, (click.Abort, KeyboardInterrupt)):
         return "interrupted", "interrupted", None, INTERRUPTED
     traceback.print_exception(error)

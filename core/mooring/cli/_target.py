@@ -90,6 +90,30 @@ def resolve(
     return Target(config, _shown(target, texts, config), sources)
 
 
+def typed_options(
+    config_class: "type[StoreConfig]",
+    options: Sequence[str],
+    given: Mapping[str, object] = MappingProxyType({}),
+) -> dict[str, object]:
+    """Return options as KEY=VALUE, by the types that a driver declares.
+
+    Args:
+        config_class: The driver's.
+        options: What the command line says.
+        given: What a target says already; it is not said again.
+
+    Raises:
+        click.UsageError: An option is not KEY=VALUE.
+        ConfigError: With every problem of the options.
+    """
+    from mooring.core import ConfigError
+
+    values, problems = _typed(_pairs(options), config_class, given)
+    if problems:
+        raise ConfigError(problems)
+    return values
+
+
 def _pairs(options: Iterable[str]) -> dict[str, str]:
     pairs: dict[str, str] = {}
     for text in options:

@@ -42,6 +42,8 @@ def modules_after(*args: str) -> set[str]:
         ["health", "--help"],
         ["migrate", "--help"],
         ["migrate", "up", "--help"],
+        ["driver", "--help"],
+        ["driver", "check", "--help"],
         ["demo", "--help"],
     ],
 )
@@ -49,7 +51,8 @@ def test_help_imports_no_driver_and_nothing_that_draws_or_migrates(
     args: list[str],
 ) -> None:
     loaded = {name.partition(".")[0] for name in modules_after(*args)}
-    assert not loaded & {"rich", "cattrs", "sqlite3", "mooring_sqlite"}
+    drawing = {"rich", "cattrs", "sqlite3", "mooring_sqlite"}
+    assert not loaded & {*drawing, "pytest", "hypothesis"}
     assert "mooring.migrate" not in modules_after(*args)
 
 
@@ -64,7 +67,7 @@ def test_the_version_is_that_of_the_package(run: Run) -> None:
     assert run("--version").out.split()[-1] == __version__
 
 
-@pytest.mark.parametrize("args", [[], ["migrate"]])
+@pytest.mark.parametrize("args", [[], ["migrate"], ["driver"]])
 def test_without_a_verb_the_help_is_shown_as_a_usage_error(
     run: Run, args: list[str]
 ) -> None:
@@ -78,6 +81,7 @@ def test_without_a_verb_the_help_is_shown_as_a_usage_error(
     [
         (["helth"], "did you mean 'health'"),
         (["migrate", "stats"], "did you mean 'status'"),
+        (["driver", "chek", "sqlite"], "did you mean 'check'"),
         (["drivers", "--jso"], "--json"),
         (["health"], "TARGET is missing: write the URL"),
         (["health", "sqlite:a.db", "--timeout", "nan"], "above 0"),
