@@ -1,4 +1,4 @@
-"""A migration that fails says where, and what state it left; the same everywhere."""
+"""A migration that fails says where, and what state it left, on every driver."""
 
 from collections.abc import Callable
 
@@ -20,7 +20,7 @@ def versions(store: core.SqlStore) -> list[int]:
 
 
 class MigrationFailuresContract:
-    """A migration that fails says where, and what state it left; the same everywhere."""
+    """A migration that fails says where, and what state it left, on every driver."""
 
     @pytest.fixture
     def empty(self, open_store: OpenStore) -> core.SqlStore:

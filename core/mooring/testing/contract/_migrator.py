@@ -21,7 +21,30 @@ def versions(store: core.SqlStore) -> list[int]:
     return [row["version_id"] for row in rows]
 
 
-class TestMigrator:
+class MigratorContract:
+    """Every driver answers the migrator alike: what is applied, what is refused."""
+
+    @pytest.fixture
+    def empty(self, open_store: OpenStore) -> core.SqlStore:
+        """A store that was never migrated."""
+        return open_store(migrate="skip")
+
+    @pytest.fixture
+    def tables(self, empty: core.SqlStore, names: Names) -> Callable[[], set[str]]:
+        """Return which tables of the files there are in *empty*."""
+        return lambda: set(names(empty, "table")) - OUR_TABLES
+
+    @pytest.fixture
+    def three(self, migration_file: MigrationFile) -> migrate.Source:
+        """The files of three tables."""
+        for number, name in enumerate("abc", start=1):
+            source = migration_file(
+                f"{number}_{name}.sql",
+                f"CREATE TABLE {name} (x int);",
+                down=f"DROP TABLE {name};",
+            )
+        return source
+
     def test_status_plan_up_and_down_agree(
         self,
         empty: core.SqlStore,
@@ -89,7 +112,7 @@ class TestMigrator:
         three: migrate.Source,
         tables: Callable[[], set[str]],
     ) -> None:
-        def stop(event: migrate.Event) -> None:
+        def stop(event: migrate.Event) -> None:  # noqa: ARG001 - it is called with one
             raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
@@ -112,8 +135,6 @@ class TestMigrator:
         assert tables() == set()
         assert len(migrator.up()) == 3
 
-
-class TestRefusals:
     @requires(Capability.DURABLE)
     def test_a_newer_database_is_refused_and_not_touched(
         self,
@@ -214,28 +235,3 @@ class TestRefusals:
         with pytest.raises(core.MigrationError, match="version 1"):
             migrator.down(to=0)
         assert versions(empty) == [0, 1, 2, 3]
-
-
-class MigratorContract:
-    """Every driver answers the migrator the same: what is applied, and what is refused."""
-
-    @pytest.fixture
-    def empty(self, open_store: OpenStore) -> core.SqlStore:
-        """A store that was never migrated."""
-        return open_store(migrate="skip")
-
-    @pytest.fixture
-    def tables(self, empty: core.SqlStore, names: Names) -> Callable[[], set[str]]:
-        """Return which tables of the files there are in *empty*."""
-        return lambda: set(names(empty, "table")) - OUR_TABLES
-
-    @pytest.fixture
-    def three(self, migration_file: MigrationFile) -> migrate.Source:
-        """The files of three tables."""
-        for number, name in enumerate("abc", start=1):
-            source = migration_file(
-                f"{number}_{name}.sql",
-                f"CREATE TABLE {name} (x int);",
-                down=f"DROP TABLE {name};",
-            )
-        return source

@@ -101,7 +101,10 @@ class SnapshotsContract:
         "write",
         [
             "INSERT INTO users (id, email, role) VALUES ('u2', 'b', 'user')",
-            "INSERT INTO users (id, email, role) VALUES ('u2', 'b', 'user') RETURNING id",
+            (
+                "INSERT INTO users (id, email, role) VALUES ('u2', 'b', 'user')"
+                " RETURNING id"
+            ),
             (
                 "WITH t AS (SELECT 'u2' AS id) INSERT INTO users (id, email, role)"
                 " SELECT id, id, 'user' FROM t"
