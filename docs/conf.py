@@ -47,5 +47,5 @@ nitpick_ignore_regex = [
     ("py:.*", r"(os|sqlite3|ssl|types|typing)(\..*)?"),
     ("py:.*", r"(cattrs|attrs?|pluggy)(\..*)?|Converter"),
     ("py:.*", r"psycopg(\..*)?|TupleRow"),
-    ("py:.*", r"(mooring\.core\._\w+\.)?[STC]"),
+    ("py:.*", r"(mooring\.(core|testing)\._\w+\.)?[FSTC]"),
 ]

@@ -15,6 +15,7 @@ from sphinx.environment import BuildEnvironment
 _PACKAGES = (
     "mooring.core",
     "mooring.migrate",
+    "mooring.testing",
     "mooring_sqlite",
     "mooring_postgres",
     "mooring_postgres.testing",

@@ -1,5 +1,6 @@
 """``mooring[testing]`` installed beside a project that has nothing to do with it."""
 
+import json
 import os
 import re
 import subprocess
@@ -80,3 +81,22 @@ def test_the_extra_changes_nothing_in_an_unrelated_projects_tests(
     assert without.code == 1
     assert any("hypothesis" in name for name in without.plugins)
     assert beside == without
+
+
+def test_a_driver_from_its_wheel_is_checked_outside_the_tree(
+    install: Callable[..., Path], wheels: Mapping[str, Path], run: Callable[..., str]
+) -> None:
+    wanted = f"{wheels['mooring']}[testing,cli,sqlite]"
+    python = install(wanted, wheels["mooring_sqlite"])
+    code = """
+        import sys
+        from mooring.cli import main
+
+        sys.argv[1:] = ["driver", "check", "sqlite", "--group", "savepoints", "--json"]
+        main()
+        """
+    (found,) = json.loads(run(python, code))["runs"]
+
+    assert (found["driver"], found["distribution"]) == ("sqlite", "mooring_sqlite")
+    assert found["counts"]["passed"] >= 16
+    assert found["findings"] == []

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-import mooring_postgres
+import mooring_postgres.testing
 import mooring_sqlite
 import pytest
-from mooring import core, migrate
+from mooring import core, migrate, testing
 from mooring.core import _hookspecs
-from mooring_postgres import PostgresConfig, testing
+from mooring_postgres import PostgresConfig
 from mooring_postgres._params import session_settings
 from mooring_sqlite import SqliteConfig
 from mooring_sqlite._connect import settings_for
@@ -57,7 +57,9 @@ def documented(page: str) -> list[str]:
         ("migrate.md", "mooring.migrate", migrate.__all__),
         ("sqlite.md", "mooring_sqlite", mooring_sqlite.__all__),
         ("postgres.md", "mooring_postgres", mooring_postgres.__all__),
-        ("postgres.md", "mooring_postgres.testing", testing.__all__),
+        ("postgres.md", "mooring_postgres.testing", mooring_postgres.testing.__all__),
+        ("testing.md", "mooring.testing", testing.__all__),
+        ("testing.md", "mooring.testing.check", ["check_driver"]),
     ],
 )
 def test_reference_documents_each_public_name_once(
@@ -75,9 +77,14 @@ def test_reference_documents_nothing_that_is_private() -> None:
         "mooring.core.errors",
         *(f"mooring.core.{name}" for name in core.__all__),
         *(f"mooring.migrate.{name}" for name in migrate.__all__),
+        *(f"mooring.testing.{name}" for name in testing.__all__),
+        "mooring.testing.check.check_driver",
         *(f"mooring_sqlite.{name}" for name in mooring_sqlite.__all__),
         *(f"mooring_postgres.{name}" for name in mooring_postgres.__all__),
-        *(f"mooring_postgres.testing.{name}" for name in testing.__all__),
+        *(
+            f"mooring_postgres.testing.{name}"
+            for name in mooring_postgres.testing.__all__
+        ),
     }
     found = {name for page in REFERENCE.glob("*.md") for name in documented(page.name)}
 
@@ -192,10 +199,14 @@ def test_command_page_has_every_exit_code_of_the_command() -> None:
 
 def test_command_page_has_every_verb_of_the_command() -> None:
     pytest.importorskip("click")
-    from mooring.cli import _app, _migrate
+    from mooring.cli import _app, _driver, _migrate
 
-    verbs = [verb for verb in _app.LazyGroup.verbs if verb != "migrate"]
-    verbs += [f"migrate {verb}" for verb in _migrate.command.commands]
+    groups = {
+        "migrate": list(_migrate.command.commands),
+        "driver": list(_driver.DriverGroup.verbs),
+    }
+    verbs = [verb for verb in _app.LazyGroup.verbs if verb not in groups]
+    verbs += [f"{group} {verb}" for group, of in groups.items() for verb in of]
     sections = re.findall(
         r"^### mooring ([a-z]+(?: [a-z]+)*)",
         (REFERENCE / "command.md").read_text(),

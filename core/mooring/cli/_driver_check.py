@@ -76,15 +76,19 @@ def command(
     return 1 if report["verdict"] == "not conformant" else 0
 
 
+class _MissingExtraError(click.ClickException):
+    """What the contract is written with is not installed."""
+
+    hint = (
+        "install mooring[testing], which brings what it needs, from where mooring came"
+    )
+
+
 def _require_testing() -> None:
     """Fail if what the extra brings is not there, without importing it."""
     missing = [package for package in _NEEDED if find_spec(package) is None]
     if missing:
-        error = click.ClickException(f"the contract needs {' and '.join(missing)}")
-        error.hint = (  # type: ignore[attr-defined]  # ours to tell
-            f"install {' and '.join(missing)}: they are the extra mooring[testing]"
-        )
-        raise error
+        raise _MissingExtraError(f"the contract needs {' and '.join(missing)}")
 
 
 def _given(

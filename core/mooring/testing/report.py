@@ -127,7 +127,7 @@ class ContractReport:
                     subject.driver = config.driver
                     subject.secrets |= secrets_of(config)
             elif fixturedef.argname == "store" and subject.present is None:
-                subject.present = sorted(getattr(value, "capabilities", ()))
+                subject.present = sorted(map(str, getattr(value, "capabilities", ())))
         return value
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -160,7 +160,7 @@ class ContractReport:
             "expected": self._expected[cls],
             "driver": self._subjects[cls].driver,
             "present": self._subjects[cls].present,
-            "finding": attrs.asdict(finding),
+            "finding": {**attrs.asdict(finding), "outcome": str(finding.outcome)},
         }
 
     # -- where they are reported ------------------------------------------------------

@@ -268,7 +268,8 @@ main()
     assert done.returncode == 1
     assert done.stderr == (
         "error: the contract needs pytest\n"
-        "hint: install pytest: they are the extra mooring[testing]\n"
+        "hint: install mooring[testing], which brings what it needs, from where"
+        " mooring came\n"
     )
 
 

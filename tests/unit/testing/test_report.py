@@ -82,6 +82,15 @@ class TestWhole(Config, DriverContract):
     known_failures = {"test_leaving_the_block_commits": "see the list of gaps"}
 '''
 
+# What a report carries must reach another process, as pytest-xdist sends it: plain
+# values, no subclass of them. That is what marshal takes.
+CONFTEST = """
+import marshal
+
+def pytest_runtest_logreport(report):
+    marshal.dumps(getattr(report, "mooring_contract", None))
+"""
+
 
 class Ran(NamedTuple):
     """What a run of pytest did."""
@@ -104,6 +113,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> Reports:
     """Run pytest on the suite above, with the plugin; what runs is to be selected."""
     folder = tmp_path_factory.mktemp("reports")
     (folder / "test_suite.py").write_text(SUITE)
+    (folder / "conftest.py").write_text(CONFTEST)
     (folder / "pytest.ini").write_text("[pytest]\n")
 
     def call(*selected: str) -> Ran:
@@ -242,6 +252,11 @@ def test_the_driver_its_distribution_and_its_capabilities_are_told(full: Ran) ->
     assert run["version"]
     assert set(run["capabilities"]["declared"]) > set(run["capabilities"]["present"])
     assert "savepoints" in run["capabilities"]["present"]
+
+
+def test_what_is_kept_of_a_test_could_come_from_another_process(full: Ran) -> None:
+    assert "INTERNALERROR" not in full.out
+    assert full.run("TestAll")["counts"]["passed"] > 10
 
 
 def test_the_keys_of_the_document_are_these(full: Ran) -> None:
