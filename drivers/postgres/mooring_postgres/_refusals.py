@@ -54,8 +54,10 @@ _KNOWN: Final = (
         "add a line for it to pg_hba.conf; one for hostssl needs sslmode: require",
     ),
     (
-        r"invalid response to SSL|server closed the connection unexpectedly"
-        r"|Connection reset",
+        (
+            r"invalid response to SSL|server closed the connection unexpectedly"
+            r"|Connection reset"
+        ),
         "the connection broke while it was made",
         "is it a PostgreSQL server? If it stops or starts now, try again",
     ),
