@@ -7,6 +7,7 @@ from mooring.testing import _driver_contract
 from mooring.testing._contract_fixtures import ContractFixtures
 
 _RULES = "docs/explanation/rules.md"
+_DRIVER = "docs/how-to/write-a-driver.md"
 _VALUES = "docs/reference/core.md#values-and-results"
 
 # Beside the groups, not in them: they say what holds, not where it is explained.
@@ -16,6 +17,9 @@ _READ: dict[str, str] = {
     "secrets": "docs/how-to/write-your-first-driver.md#before-you-publish",
     "lifecycle": f"{_RULES}#a-closed-store-says-so",
     "health": "docs/reference/hooks.md#health_check",
+    "shipped-schema": f"{_DRIVER}#6-migrations",
+    "migrator": f"{_DRIVER}#6-migrations",
+    "migration-failures": f"{_DRIVER}#6-migrations",
     "errors": f"{_RULES}#errors-are-ours-with-the-cause-kept",
     "parameters": f"{_RULES}#parameters-are-named-and-fit-exactly",
     "values": f"{_RULES}#parameters-are-named-and-fit-exactly",
