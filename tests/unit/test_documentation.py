@@ -110,6 +110,14 @@ def test_hook_page_has_the_exact_signature(name: str) -> None:
     )
 
 
+@pytest.mark.parametrize("name", HOOKS)
+def test_guide_for_authors_has_the_exact_signature(name: str) -> None:
+    signature = str(inspect.signature(getattr(_hookspecs, name))).replace("'", "")
+    guide = ROOT / "docs" / "how-to" / "write-a-driver.md"
+
+    assert f"\n| `{name}{signature}` | " in guide.read_text()
+
+
 def test_hook_page_has_every_hook_and_no_other() -> None:
     specified = [
         name
