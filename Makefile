@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet --constraint constraints.txt
 PROJECTS := core/pyproject.toml $(wildcard drivers/*/pyproject.toml)
+REPORTS := $(patsubst tests/contract/test_%.py,docs/reference/reports/%.json,\
+	$(wildcard tests/contract/test_*.py))
 
 # Which driver the demo runs on, and how.
 DRIVER := sqlite
@@ -15,7 +17,7 @@ ifndef DEMO_$(DRIVER)
 $(error DRIVER=$(DRIVER): the demo runs on sqlite or postgres)
 endif
 
-.PHONY: demo test check lint types docs bench soak clean
+.PHONY: demo test check lint types docs reports bench soak clean FORCE
 
 demo: $(VENV)/.$(DRIVER)  ## open a new store and run a small workload on it
 	@$(DEMO_$(DRIVER))
@@ -36,6 +38,12 @@ types: $(VENV)/.tools
 docs: $(VENV)/.tools  ## the documentation, into docs/_build/html
 	@$(INSTALL) --group docs
 	$(BIN)/python -m sphinx --fail-on-warning --nitpicky --keep-going -q docs docs/_build/html
+
+reports: $(REPORTS)  ## what the contract finds on each driver, for the table in docs
+
+docs/reference/reports/%.json: FORCE $(VENV)/.tools
+	$(BIN)/python -m pytest -q tests/contract/test_$*.py \
+		-p mooring.testing.report --mooring-report=$@
 
 bench: $(VENV)/.tools  ## side by side with the floors and the peers
 	$(INSTALL) --group bench

@@ -16,6 +16,7 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
+    "compatibility",  # docs/_ext: the table of drivers, from their reports
     "options_table",  # docs/_ext: the options of a configuration class, from its code
     "public_names",  # docs/_ext: links to where a name is documented
 ]

@@ -115,8 +115,13 @@ def pytest_terminal_summary(
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Count the tests that draw examples among the loops of `make soak`."""
-    if isinstance(item, pytest.Function) and is_hypothesis_test(item.obj):
+    """Run what draws examples, or asks for `loop`, at full count in `make soak`.
+
+    Tests of the contract have no such mark: who derives from it did not register it.
+    """
+    if isinstance(item, pytest.Function) and (
+        is_hypothesis_test(item.obj) or "loop" in item.fixturenames
+    ):
         item.add_marker("soak")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-import mooring_postgres
+import mooring_postgres.testing
 import mooring_sqlite
 import pytest
 from mooring import core, migrate, testing
@@ -78,11 +78,12 @@ def test_reference_documents_nothing_that_is_private() -> None:
         "mooring.core.errors",
         *(f"mooring.core.{name}" for name in core.__all__),
         *(f"mooring.migrate.{name}" for name in migrate.__all__),
+        *(f"mooring.testing.{name}" for name in testing.__all__),
+        "mooring.testing.check.check_driver",
         *(f"mooring_sqlite.{name}" for name in mooring_sqlite.__all__),
         *(f"mooring_postgres.{name}" for name in mooring_postgres.__all__),
         *(f"mooring_postgres.testing.{name}" for name in postgres_testing.__all__),
         *(f"mooring.testing.{name}" for name in testing.__all__),
-        "mooring.testing.check.check_driver",
     }
     found = {name for page in REFERENCE.glob("*.md") for name in documented(page.name)}
 
@@ -106,6 +107,14 @@ def test_hook_page_has_the_exact_signature(name: str) -> None:
     assert (
         f"\n```text\n{name}{signature}\n```\n" in (REFERENCE / "hooks.md").read_text()
     )
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_guide_for_authors_has_the_exact_signature(name: str) -> None:
+    signature = str(inspect.signature(getattr(_hookspecs, name))).replace("'", "")
+    guide = ROOT / "docs" / "how-to" / "write-a-driver.md"
+
+    assert f"\n| `{name}{signature}` | " in guide.read_text()
 
 
 def test_hook_page_has_every_hook_and_no_other() -> None:

@@ -9,6 +9,7 @@ class DriverGroup(LazyGroup):
     """The verbs about one driver, imported when they are invoked."""
 
     verbs = {  # noqa: RUF012 - the type is that of the base
+        "new": ("_driver_new", "Write a driver to begin with."),
         "check": ("_driver_check", "Run the contract on a driver."),
     }
 

@@ -241,4 +241,9 @@ def _skip_reason(report: pytest.TestReport) -> str:
 
 def _where(report: pytest.TestReport) -> str:
     crash = getattr(report.longrepr, "reprcrash", None)
-    return f"{crash.path}:{crash.lineno}" if crash is not None else ""
+    if crash is None:
+        return ""
+    # A report may be published: where a project lies is nobody's business.
+    near = os.path.relpath(crash.path)
+    path = crash.path if near.startswith(os.pardir) else near
+    return f"{path}:{crash.lineno}"

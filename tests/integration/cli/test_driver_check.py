@@ -48,7 +48,7 @@ class FaultyStore(SqliteStore):
 @core.hookimpl
 def driver_info():
     found = mooring_sqlite.driver_info()
-    return attrs.evolve(found, name="faulty", config_class=FaultyConfig)
+    return found._replace(name="faulty", config_class=FaultyConfig)
 
 
 @core.hookimpl

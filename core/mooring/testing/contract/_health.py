@@ -188,7 +188,6 @@ class HealthContract:
         assert {future.result(PATIENCE).status for future in asked} <= {"ok", "unknown"}
         assert core.health_check(store).ok
 
-    @pytest.mark.soak
     @either
     @pytest.mark.parametrize("lifetime", [0, 0.01], ids=["kept", "often replaced"])
     def test_it_disturbs_nobody_who_reads_or_commits_meanwhile(
