@@ -13,6 +13,17 @@ class PostgresContract(DriverContract):
     """What the configurations of PostgreSQL share."""
 
     @pytest.fixture
+    def unreachable_config(self) -> Mapping[str, object]:
+        # Nobody listens on port 1, which only root may do.
+        return {
+            "driver": "postgres",
+            "host": "127.0.0.1",
+            "port": 1,
+            "user": "nobody",
+            "dbname": "none",
+        }
+
+    @pytest.fixture
     def hasty(self) -> Mapping[str, object]:
         return {"pool_timeout": 0.15, "lock_timeout": 0.15}
 

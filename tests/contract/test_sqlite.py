@@ -13,6 +13,11 @@ class SqliteContract(DriverContract):
     """What the configurations of SQLite share."""
 
     @pytest.fixture
+    def unreachable_config(self, tmp_path: Path) -> Mapping[str, object]:
+        (tmp_path / "file").touch()
+        return {"driver": "sqlite", "path": str(tmp_path / "file" / "app.db")}
+
+    @pytest.fixture
     def hasty(self) -> Mapping[str, object]:
         return {"busy_timeout": 0.15, "pool_timeout": 0.15}
 

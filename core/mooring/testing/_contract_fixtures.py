@@ -32,6 +32,14 @@ class ContractFixtures:
     # -- what a driver may say ------------------------------------------------------
 
     @pytest.fixture
+    def unreachable_config(self) -> Mapping[str, object] | None:
+        """Options of a store that cannot be reached, such as a port without a server.
+
+        None leaves out the tests that need it.
+        """
+        return None
+
+    @pytest.fixture
     def hasty(self) -> Mapping[str, object]:
         """Options that make every wait for a lock or a connection short."""
         return {"pool_timeout": 0.15}

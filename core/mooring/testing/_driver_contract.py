@@ -8,15 +8,19 @@ import pytest
 
 from mooring.testing._contract_fixtures import ContractFixtures
 from mooring.testing.contract._concurrency import ConcurrencyContract
+from mooring.testing.contract._config import ConfigContract
 from mooring.testing.contract._control_statements import ControlStatementsContract
+from mooring.testing.contract._crash import CrashContract
 from mooring.testing.contract._deadlines import DeadlinesContract
 from mooring.testing.contract._errors import ErrorsContract
 from mooring.testing.contract._failed_scope import FailedScopeContract
 from mooring.testing.contract._health import HealthContract
+from mooring.testing.contract._identity import IdentityContract
 from mooring.testing.contract._isolation import IsolationContract
 from mooring.testing.contract._lifecycle import LifecycleContract
 from mooring.testing.contract._migration_failures import MigrationFailuresContract
 from mooring.testing.contract._migrator import MigratorContract
+from mooring.testing.contract._migrations import MigrationsContract
 from mooring.testing.contract._nesting import NestingContract
 from mooring.testing.contract._parameters import ParametersContract
 from mooring.testing.contract._results import ResultsContract
@@ -24,10 +28,16 @@ from mooring.testing.contract._rows_into_classes import RowsIntoClassesContract
 from mooring.testing.contract._run import RunContract
 from mooring.testing.contract._savepoints import SavepointsContract
 from mooring.testing.contract._shipped_schema import ShippedSchemaContract
+from mooring.testing.contract._schema import SchemaContract
+from mooring.testing.contract._secrets import SecretsContract
 from mooring.testing.contract._snapshots import SnapshotsContract
+from mooring.testing.contract._traces import TracesContract
 from mooring.testing.contract._values import ValuesContract
 
 GROUPS: tuple[type, ...] = (
+    IdentityContract,
+    ConfigContract,
+    SecretsContract,
     LifecycleContract,
     HealthContract,
     ShippedSchemaContract,
@@ -47,6 +57,10 @@ GROUPS: tuple[type, ...] = (
     RunContract,
     DeadlinesContract,
     ConcurrencyContract,
+    MigrationsContract,
+    SchemaContract,
+    CrashContract,
+    TracesContract,
 )
 
 
