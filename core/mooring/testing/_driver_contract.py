@@ -19,19 +19,22 @@ from mooring.testing.contract._identity import IdentityContract
 from mooring.testing.contract._isolation import IsolationContract
 from mooring.testing.contract._lifecycle import LifecycleContract
 from mooring.testing.contract._migration_failures import MigrationFailuresContract
-from mooring.testing.contract._migrator import MigratorContract
 from mooring.testing.contract._migrations import MigrationsContract
+from mooring.testing.contract._migrator import MigratorContract
 from mooring.testing.contract._nesting import NestingContract
 from mooring.testing.contract._parameters import ParametersContract
+from mooring.testing.contract._pickling import PicklingContract
 from mooring.testing.contract._results import ResultsContract
 from mooring.testing.contract._rows_into_classes import RowsIntoClassesContract
 from mooring.testing.contract._run import RunContract
 from mooring.testing.contract._savepoints import SavepointsContract
-from mooring.testing.contract._shipped_schema import ShippedSchemaContract
 from mooring.testing.contract._schema import SchemaContract
 from mooring.testing.contract._secrets import SecretsContract
+from mooring.testing.contract._shipped_schema import ShippedSchemaContract
 from mooring.testing.contract._snapshots import SnapshotsContract
+from mooring.testing.contract._streams import StreamsContract
 from mooring.testing.contract._traces import TracesContract
+from mooring.testing.contract._undeclared import UndeclaredContract
 from mooring.testing.contract._values import ValuesContract
 
 GROUPS: tuple[type, ...] = (
@@ -44,6 +47,7 @@ GROUPS: tuple[type, ...] = (
     MigratorContract,
     MigrationFailuresContract,
     ErrorsContract,
+    PicklingContract,
     ParametersContract,
     ValuesContract,
     ResultsContract,
@@ -51,8 +55,10 @@ GROUPS: tuple[type, ...] = (
     ControlStatementsContract,
     FailedScopeContract,
     SavepointsContract,
+    UndeclaredContract,
     NestingContract,
     SnapshotsContract,
+    StreamsContract,
     IsolationContract,
     RunContract,
     DeadlinesContract,
