@@ -37,6 +37,8 @@ _READ: dict[str, str] = {
     "migration-failures": _MIGRATIONS,
     "schema": "docs/reference/hooks.md#migrations_dir",
     "shipped-schema": "docs/reference/hooks.md#migrations_dir",
+    "pickling": f"{_RULES}#errors-are-ours-with-the-cause-kept",
+    "streams": f"{_RULES}#a-snapshot-is-one-state-and-only-reads",
     "crash": "docs/explanation/durability.md#the-promise",
     "traces": f"{_RULES}#every-wait-ends",
     "histories": f"{_RULES}#isolation-has-two-words",

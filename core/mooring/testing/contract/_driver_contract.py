@@ -24,6 +24,7 @@ from mooring.testing.contract._migrations import MigrationsContract
 from mooring.testing.contract._migrator import MigratorContract
 from mooring.testing.contract._nesting import NestingContract
 from mooring.testing.contract._parameters import ParametersContract
+from mooring.testing.contract._pickling import PicklingContract
 from mooring.testing.contract._results import ResultsContract
 from mooring.testing.contract._rows_into_classes import RowsIntoClassesContract
 from mooring.testing.contract._run import RunContract
@@ -32,6 +33,7 @@ from mooring.testing.contract._schema import SchemaContract
 from mooring.testing.contract._secrets import SecretsContract
 from mooring.testing.contract._shipped_schema import ShippedSchemaContract
 from mooring.testing.contract._snapshots import SnapshotsContract
+from mooring.testing.contract._streams import StreamsContract
 from mooring.testing.contract._traces import TracesContract
 from mooring.testing.contract._unsupported import UnsupportedContract
 from mooring.testing.contract._values import ValuesContract
@@ -46,6 +48,7 @@ GROUPS: tuple[type, ...] = (
     MigratorContract,
     MigrationFailuresContract,
     ErrorsContract,
+    PicklingContract,
     ParametersContract,
     ValuesContract,
     ResultsContract,
@@ -55,6 +58,7 @@ GROUPS: tuple[type, ...] = (
     SavepointsContract,
     NestingContract,
     SnapshotsContract,
+    StreamsContract,
     IsolationContract,
     RunContract,
     DeadlinesContract,
