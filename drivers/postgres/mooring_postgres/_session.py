@@ -234,6 +234,8 @@ class PostgresSession:
     def reset(self) -> bool:
         """Undo whatever is left over; return whether the connection is fit for use."""
         self.rollback()
+        # Of one who left without an answer; the next borrower must not be told.
+        self._unreplicated = False
         return self.connection.pgconn.transaction_status == _IDLE
 
     def is_quiet(self) -> bool:
