@@ -111,6 +111,17 @@ class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
         raise DeadlineError("the server did not answer in time")
 
 
+class SingleCursor(psycopg.Cursor[tuple[Any, ...]]):
+    """A cursor for texts that others wrote: the server refuses a second statement.
+
+    psycopg sends a text without values in the simple protocol, which takes several
+    (PostgreSQL, section 54.2.2): a COMMIT or SET could hide behind what core lets pass.
+    """
+
+    def _execute_send(self, query: Any, **options: Any) -> None:
+        super()._execute_send(query, **{**options, "force_extended": True})
+
+
 def _shared(timeout: float, attempts: int) -> Iterator[float]:
     """Yield the end of each attempt, without end: a name can have several addresses."""
     until = monotonic() + timeout

@@ -39,9 +39,9 @@ _CONSTRAINTS: Final[dict[str, type[IntegrityError]]] = {
     "23514": CheckViolation,
     "44000": CheckViolation,  # with_check_option_violation
 }
-# The server ended the session: class 08, shutdowns, and timeouts that end sessions.
-_ENDED: Final = frozenset({"25P03", "25P04", "57P01", "57P02", "57P03", "57P05"})
-_UNKNOWN: Final = frozenset({"08007", "40003"})
+# With one of these the server ends the session (PostgreSQL, section 19.8.2). A function
+# may raise any SQLSTATE, so those of lost connections too: it speaks of another one.
+_ENDS_SESSION: Final = frozenset({"FATAL", "PANIC"})
 _RUN_AGAIN: Final = "use store.run(), which runs it again"
 # JSON text is parsed in these of the server's files.
 _JSON_SOURCES: Final = frozenset({"json.c", "jsonapi.c", "jsonb.c", "jsonfuncs.c"})
@@ -75,12 +75,10 @@ def translate_error(
 
 def is_lost(error: psycopg.Error, *, closed: bool) -> bool:
     """Return whether *error* means that the connection is gone."""
-    state = error.sqlstate or ""
     return (
         closed
         or isinstance(error, DeadlineError)
-        or state.startswith("08")
-        or state in _ENDED
+        or (error.diag.severity_nonlocalized or error.diag.severity) in _ENDS_SESSION
     )
 
 

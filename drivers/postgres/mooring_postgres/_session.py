@@ -17,7 +17,7 @@ from mooring.core import (
 )
 from psycopg.pq import ExecStatus, TransactionStatus
 
-from mooring_postgres._connection import BoundedConnection
+from mooring_postgres._connection import BoundedConnection, SingleCursor
 from mooring_postgres._errors import (
     is_lost,
     is_stale_plan,
@@ -234,6 +234,8 @@ class PostgresSession:
     def reset(self) -> bool:
         """Undo whatever is left over; return whether the connection is fit for use."""
         self.rollback()
+        # Of one who left without an answer; the next borrower must not be told.
+        self._unreplicated = False
         return self.connection.pgconn.transaction_status == _IDLE
 
     def is_quiet(self) -> bool:
@@ -263,6 +265,10 @@ class PostgresSession:
         """Execute a statement of ours that returns nothing."""
         self._command(sql)
 
+    def control_single(self, sql: str) -> None:
+        """Execute one statement of a migration; a second in the text is an error."""
+        self._command(sql, cursor=self._cursor)
+
     def query(self, sql: str, values: Sequence[object] | None = None) -> Rows:
         """Execute a query of ours, with ``%s`` for values, and return its rows."""
         rows: Rows = self._command(sql, values).fetchall()
@@ -282,12 +288,19 @@ class PostgresSession:
 
     def _use_cursor(self) -> None:
         """Use one cursor for all statements: each is fetched before the next begins."""
-        self._cursor: Cursor = self.connection.cursor()
+        self._cursor: Cursor = SingleCursor(self.connection)
         self._execute = self._cursor.execute
 
-    def _command(self, sql: str, values: Sequence[object] | None = None) -> Cursor:
+    def _command(
+        self,
+        sql: str,
+        values: Sequence[object] | None = None,
+        *,
+        cursor: Cursor = None,
+    ) -> Cursor:
+        cursor = cursor or self._controls
         try:
-            cursor = self._controls.execute(sql, values, prepare=False)
+            cursor.execute(sql, values, prepare=False)
         except psycopg.Error as cause:
             raise self._error(cause) from cause
         if self._unreplicated:

@@ -154,7 +154,7 @@ class PostgresUnit:
                 hint="remove it, or put `-- +goose NO TRANSACTION` into the file",
             )
         try:
-            session.control(statement)
+            session.control_single(statement)
         except StoreError as error:
             if session.is_busy:
                 raise StatementNotAllowedError(

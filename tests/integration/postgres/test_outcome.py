@@ -3,6 +3,8 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from os import getpid, kill
+from signal import SIGINT
 from threading import Barrier
 from time import monotonic, sleep
 from typing import Any
@@ -63,13 +65,19 @@ def count_when_there(store: PostgresStore) -> object:
     return store.execute(COUNT).scalar()
 
 
-def cancel(server: DatabaseServer, how: str) -> None:
-    """End the wait for the standby, as an operator would."""
+def wait_for_standby(server: DatabaseServer) -> None:
+    """Wait until a commit waits for the standby."""
     deadline = monotonic() + PATIENCE
     with server.connect() as connection:
         while connection.execute(WAITS).fetchone() == (0,):
             assert monotonic() < deadline
             sleep(0.01)
+
+
+def cancel(server: DatabaseServer, how: str) -> None:
+    """End the wait for the standby, as an operator would."""
+    wait_for_standby(server)
+    with server.connect() as connection:
         query = f"SELECT {how}(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
         connection.execute(query.encode())
 
@@ -288,3 +296,21 @@ def test_what_was_unknown_once_is_not_told_of_the_next_statement(
         store.pool.release(lease)
 
     assert store.execute(COUNT).scalar() == 0
+
+
+def test_what_ctrl_c_left_unknown_is_not_told_of_the_next_statement(
+    unreplicated: Open, lonely_server: PostgresServer, spawn: Spawn
+) -> None:
+    store = unreplicated(max_open_conns=1)
+
+    def interrupt() -> None:
+        wait_for_standby(lonely_server)
+        kill(getpid(), SIGINT)
+
+    future = spawn(interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        store.execute(ADD, {"id": "u1"})
+        sleep(PATIENCE)
+    future.result(PATIENCE)
+
+    assert store.execute(COUNT).scalar() == 1

@@ -71,3 +71,46 @@ def test_a_commit_that_the_server_turns_into_a_rollback_is_an_error(
     # psycopg may believe in plans of what is gone: that connection is not used again.
     assert store.execute(PID).scalar() != before
     assert store.execute("SELECT to_regclass('made')").scalar() is None
+
+
+ROUTINE = "CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1'"
+
+
+def test_a_statement_behind_a_routine_does_not_end_the_transaction(
+    store: core.SqlStore,
+) -> None:
+    store.execute("CREATE TABLE made (id integer)")
+    with (
+        pytest.raises(core.StatementError, match="multiple commands"),
+        store.transaction() as tx,
+    ):
+        tx.execute("INSERT INTO made VALUES (1)")
+        tx.execute(f"{ROUTINE}; COMMIT")
+
+    assert store.execute("SELECT count(*) FROM made").scalar() == 0
+
+
+def test_a_statement_behind_a_routine_does_not_reach_the_next_borrower(
+    store: core.SqlStore,
+) -> None:
+    with pytest.raises(core.StatementError, match="multiple commands"):
+        store.execute(f"{ROUTINE}; SET application_name = 'another'")
+
+    assert store.execute("SHOW application_name").scalar() != "another"
+
+
+def test_an_error_that_speaks_of_another_connection_does_not_end_this_one(
+    store: core.SqlStore,
+) -> None:
+    before = store.execute(PID).scalar()
+    # As dblink and postgres_fdw raise it, in a function that had an effect.
+    failing = "DO $$ BEGIN RAISE 'no server' USING ERRCODE = '08001'; END $$"
+    with pytest.raises(core.StatementError, match="no server"):
+        store.execute(failing)
+    with store.transaction() as tx:
+        with pytest.raises(core.StatementError, match="no server"), tx.savepoint():
+            tx.execute(failing)
+        tx.execute("CREATE TABLE made (id integer)")
+
+    assert store.execute("SELECT count(*) FROM made").scalar() == 0
+    assert store.execute(PID).scalar() == before
