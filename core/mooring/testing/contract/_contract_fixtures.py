@@ -29,6 +29,9 @@ _TABLES = (
 
 OpenStore = Callable[..., core.SqlStore]
 
+# Set on a test that `_applies` leaves out; any other skip is one nobody asked for.
+LEFT_OUT = pytest.StashKey[bool]()
+
 
 class ContractFixtures:
     """The fixtures of `mooring.testing.DriverContract`; `config` is the driver's."""
@@ -74,16 +77,22 @@ class ContractFixtures:
 
     @pytest.fixture(autouse=True)
     def _applies(self, request: pytest.FixtureRequest) -> None:
-        """Leave out a test of a capability that the store does not declare."""
-        if not depends_on_capabilities(request.function):
-            return
-        kind = type(self)
-        if kind not in self._present:
-            config = request.getfixturevalue("config")
-            with core.open(config, migrate="skip") as store:
-                self._present[kind] = store.capabilities, sql_features(store)
-        reason = why_not(request.function, *self._present[kind])
+        """Leave out a test of what the store does not declare, or nobody gives."""
+        reason = ""
+        named = request.fixturenames
+        if "unreachable_config" in named and not request.getfixturevalue(
+            "unreachable_config"
+        ):
+            reason = "no unreachable_config is given"
+        elif depends_on_capabilities(request.function):
+            kind = type(self)
+            if kind not in self._present:
+                config = request.getfixturevalue("config")
+                with core.open(config, migrate="skip") as store:
+                    self._present[kind] = store.capabilities, sql_features(store)
+            reason = why_not(request.function, *self._present[kind])
         if reason:
+            request.node.stash[LEFT_OUT] = True
             pytest.skip(reason)
 
     @pytest.fixture
