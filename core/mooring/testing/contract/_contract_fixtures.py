@@ -132,8 +132,8 @@ class ContractFixtures:
         return open_store(migrate="skip")
 
     @pytest.fixture
-    def names(self) -> Callable[[core.SqlStore, str], list[str]]:
-        """Return which of the tests' tables a store has, ``names(store, "table")``.
+    def tables_of(self) -> Callable[[core.SqlStore], list[str]]:
+        """Return which of the tests' tables a store has, in the order of their names.
 
         Each is asked for by itself: engines list their tables in ways of their own.
         """
@@ -145,18 +145,14 @@ class ContractFixtures:
                 return False
             return True
 
-        def names(store: core.SqlStore, kind: str) -> list[str]:
-            assert kind == "table"
-            return [name for name in _TABLES if exists(store, name)]
-
-        return names
+        return lambda store: [name for name in _TABLES if exists(store, name)]
 
     @pytest.fixture
     def tables(
-        self, empty: core.SqlStore, names: Callable[[core.SqlStore, str], list[str]]
+        self, empty: core.SqlStore, tables_of: Callable[[core.SqlStore], list[str]]
     ) -> Callable[[], set[str]]:
         """Return which tables of the test's own files there are in *empty*."""
-        return lambda: {name for name in names(empty, "table") if len(name) == 1}
+        return lambda: {name for name in tables_of(empty) if len(name) == 1}
 
     @pytest.fixture
     def migration_file(self, tmp_path: Path) -> Callable[..., migrate.Source]:

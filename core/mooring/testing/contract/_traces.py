@@ -22,7 +22,6 @@ from mooring import core, migrate
 
 PATIENCE = 20.0
 Spawn = Callable[..., "Future[Any]"]
-OpenStore = Callable[..., core.SqlStore]
 
 ADD = "INSERT INTO users (id, email, role) VALUES (:id, :id, 'user')"
 COUNT = "SELECT count(*) FROM users"
