@@ -45,7 +45,7 @@ def command(
     timeout: float,
     as_json: bool,
 ) -> int:
-    """Run the contract on the driver NAME; exit 1 unless it is conformant.
+    """Run the contract on the driver NAME; exit 1 if it is not conformant.
 
     Each test gets a store of its own: in TARGET, in options and in FILE, {tmp} stands
     for a new folder, and {unique} for a new short name. A driver that has the option

@@ -13,7 +13,7 @@ class Outcome(StrEnum):
     Attributes:
         PASSED: The driver does what the test claims.
         NOT_APPLICABLE: Left out: it is about a capability that the store has, or has
-            not.
+            not, or about an ``unreachable_config``, which the class does not give.
         KNOWN_GAP: It failed, as ``known_failures`` or an ``xfail`` said.
         SKIPPED: Left out for any other reason, so that nothing is known.
         ERROR: What the test needs could not be made ready, or not be put away.

@@ -19,7 +19,7 @@ from mooring.testing._document import Document, document, lines
 from mooring.testing._groups import group_of, groups_of
 from mooring.testing._masking import masked, secrets_of
 from mooring.testing._outcome import ContractRun, Finding, Outcome
-from mooring.testing.contract import ContractFixtures
+from mooring.testing.contract._contract_fixtures import LEFT_OUT
 
 __all__ = [
     "EVIDENCE",
@@ -73,7 +73,6 @@ class ContractReport:
         self._file = file
         self._expected: dict[type, dict[str, int]] = {}
         self._subjects: dict[type, _Subject] = {}
-        self._left_out: set[str] = set()
         self._runs: dict[str, ContractRun] = {}
 
     def document(self) -> Document:
@@ -111,12 +110,7 @@ class ContractReport:
         self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
     ) -> Generator[None, object, object]:
         """Look at the configuration of a class, and at the first store it opens."""
-        try:
-            value = yield
-        except pytest.skip.Exception:
-            if _leaves_out(fixturedef):
-                self._left_out.add(request.node.nodeid)
-            raise
+        value = yield
         cls = request.cls if request.scope in ("function", "class") else None
         if cls in self._expected:
             subject = self._subjects.setdefault(cls, _Subject())
@@ -138,7 +132,7 @@ class ContractReport:
         report = yield
         if isinstance(item, pytest.Function) and item.cls in self._expected:
             group = group_of(item.cls, item.originalname)
-            outcome = _outcome(report, left_out=item.nodeid in self._left_out)
+            outcome = _outcome(report, left_out=item.stash.get(LEFT_OUT, False))
             if group is not None and outcome is not None:
                 secrets = self._subjects.setdefault(item.cls, _Subject()).secrets
                 failed = outcome in (Outcome.FAILED, Outcome.ERROR)
@@ -199,15 +193,6 @@ class ContractReport:
 
 def _name(cls: type) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
-
-
-def _leaves_out(fixture: pytest.FixtureDef[Any]) -> bool:
-    """Say whether a fixture is the contract's own, which looks at capabilities.
-
-    Any other skip, whatever reason it gives, is one that nobody asked for.
-    """
-    home = getattr(fixture.func, "__module__", "")
-    return fixture.argname == "_applies" and home == ContractFixtures.__module__
 
 
 def _outcome(report: pytest.TestReport, *, left_out: bool) -> Outcome | None:

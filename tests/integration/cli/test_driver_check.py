@@ -77,14 +77,18 @@ def installed(tmp_path: Path) -> dict[str, str]:
     return {"PYTHONPATH": str(site)}
 
 
-def leftovers() -> set[str]:
-    """The folders that checks made, and did not remove."""
-    place = os.environ.get("TMPDIR", "/tmp")  # noqa: S108 - where tempfile looks
-    return {name for name in os.listdir(place) if name.startswith("mooring-check-")}
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where programs that the test starts make their temporary files; empty."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    return folder
 
 
-def test_a_driver_with_a_path_is_checked_without_any_option(run: Run) -> None:
-    before = leftovers()
+def test_a_driver_with_a_path_is_checked_without_any_option(
+    run: Run, temporary: Path
+) -> None:
     done = run("driver", "check", "sqlite", "--group", "run", "--group", "savepoints")
 
     assert (done.code, done.err) == (0, ""), done.err
@@ -92,7 +96,16 @@ def test_a_driver_with_a_path_is_checked_without_any_option(run: Run) -> None:
     assert "verdict: incomplete" in done.out
     assert "  savepoints" in done.out
     assert "  deadlines" not in done.out
-    assert leftovers() <= before
+    assert list(temporary.iterdir()) == []
+
+
+def test_what_the_command_line_cannot_name_is_not_applicable(run: Run) -> None:
+    done = run("driver", "check", "sqlite", "--group", "traces", "--json")
+    (found,) = done.document["runs"]
+
+    assert done.code == 0
+    assert found["counts"]["not_applicable"] == 1
+    assert found["findings"] == []
 
 
 def test_the_json_is_the_document_of_the_report(run: Run) -> None:
@@ -297,8 +310,9 @@ def test_progress_goes_to_a_terminal_a_line_for_each_group(tmp_path: Path) -> No
     assert shown.index("savepoints") < shown.index("  run")
 
 
-def test_an_interrupt_ends_it_with_all_that_it_started(tmp_path: Path) -> None:
-    before = leftovers()
+def test_an_interrupt_ends_it_with_all_that_it_started(
+    tmp_path: Path, temporary: Path
+) -> None:
     with subprocess.Popen(
         [sys.executable, "-m", "mooring.cli", "driver", "check", "sqlite", "--json"],
         cwd=tmp_path,
@@ -307,7 +321,7 @@ def test_an_interrupt_ends_it_with_all_that_it_started(tmp_path: Path) -> None:
         start_new_session=True,
     ) as process:
         deadline = time.monotonic() + 30
-        while leftovers() <= before and time.monotonic() < deadline:
+        while not any(temporary.iterdir()) and time.monotonic() < deadline:
             time.sleep(0.05)
         time.sleep(1)
         os.killpg(process.pid, signal.SIGINT)
@@ -315,7 +329,7 @@ def test_an_interrupt_ends_it_with_all_that_it_started(tmp_path: Path) -> None:
 
     assert process.returncode == 130
     assert json.loads(out)["error"]["code"] == "interrupted"
-    assert leftovers() <= before
+    assert list(temporary.iterdir()) == []
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)
 

@@ -17,6 +17,7 @@ from mooring.testing import DriverContract
 from mooring.testing.contract import ContractFixtures
 from mooring.testing.contract._isolation import IsolationContract
 from mooring.testing.contract._run import RunContract
+from mooring.testing.contract._traces import TracesContract
 
 MEMORY = {"driver": "sqlite", "path": ":memory:"}
 
@@ -60,6 +61,16 @@ class TestSkipping(ContractFixtures, RunContract):
         if "one_attempt" in request.node.name:
             pytest.skip("the store does not declare savepoints")
         return MEMORY
+
+
+class TestNowhere(Config, ContractFixtures, TracesContract):
+    """It names no store that cannot be reached."""
+
+
+class TestSkippingNowhere(Config, ContractFixtures, TracesContract):
+    @pytest.fixture
+    def unreachable_config(self):
+        pytest.skip("no unreachable_config is given")
 
 
 class TestWithoutConfig(ContractFixtures, RunContract):
@@ -232,6 +243,21 @@ def test_a_test_of_a_capability_that_is_not_there_counts_as_not_applicable(
 
     assert counts["not_applicable"] >= 1
     assert counts["skipped"] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "column"),
+    [("TestNowhere", "not_applicable"), ("TestSkippingNowhere", "skipped")],
+)
+def test_without_a_store_that_cannot_be_reached_its_test_does_not_apply(
+    reports: Reports, name: str, column: str
+) -> None:
+    done = reports(f"test_suite.py::{name}", "-k", "cannot_be_reached")
+    counts = done.run(name)["counts"]
+
+    assert counts[column] == 1
+    assert sum(counts.values()) - counts["not_run"] == 1
+    assert (column == "skipped") is ("verdict: not conformant" in done.out)
 
 
 def test_a_test_of_the_class_itself_is_no_part_of_the_contract(full: Ran) -> None:

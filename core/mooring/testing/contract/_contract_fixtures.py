@@ -29,6 +29,9 @@ _TABLES = (
 
 OpenStore = Callable[..., core.SqlStore]
 
+# Set on a test that `_applies` leaves out; any other skip is one nobody asked for.
+LEFT_OUT = pytest.StashKey[bool]()
+
 
 class ContractFixtures:
     """The fixtures of `mooring.testing.DriverContract`; `config` is the driver's."""
@@ -74,16 +77,22 @@ class ContractFixtures:
 
     @pytest.fixture(autouse=True)
     def _applies(self, request: pytest.FixtureRequest) -> None:
-        """Leave out a test of a capability that the store does not declare."""
-        if not depends_on_capabilities(request.function):
-            return
-        kind = type(self)
-        if kind not in self._present:
-            config = request.getfixturevalue("config")
-            with core.open(config, migrate="skip") as store:
-                self._present[kind] = store.capabilities, sql_features(store)
-        reason = why_not(request.function, *self._present[kind])
+        """Leave out a test of what the store does not declare, or nobody gives."""
+        reason = ""
+        named = request.fixturenames
+        if "unreachable_config" in named and not request.getfixturevalue(
+            "unreachable_config"
+        ):
+            reason = "no unreachable_config is given"
+        elif depends_on_capabilities(request.function):
+            kind = type(self)
+            if kind not in self._present:
+                config = request.getfixturevalue("config")
+                with core.open(config, migrate="skip") as store:
+                    self._present[kind] = store.capabilities, sql_features(store)
+            reason = why_not(request.function, *self._present[kind])
         if reason:
+            request.node.stash[LEFT_OUT] = True
             pytest.skip(reason)
 
     @pytest.fixture
@@ -123,8 +132,8 @@ class ContractFixtures:
         return open_store(migrate="skip")
 
     @pytest.fixture
-    def names(self) -> Callable[[core.SqlStore, str], list[str]]:
-        """Return which of the tests' tables a store has, ``names(store, "table")``.
+    def tables_of(self) -> Callable[[core.SqlStore], list[str]]:
+        """Return which of the tests' tables a store has, in the order of their names.
 
         Each is asked for by itself: engines list their tables in ways of their own.
         """
@@ -136,18 +145,14 @@ class ContractFixtures:
                 return False
             return True
 
-        def names(store: core.SqlStore, kind: str) -> list[str]:
-            assert kind == "table"
-            return [name for name in _TABLES if exists(store, name)]
-
-        return names
+        return lambda store: [name for name in _TABLES if exists(store, name)]
 
     @pytest.fixture
     def tables(
-        self, empty: core.SqlStore, names: Callable[[core.SqlStore, str], list[str]]
+        self, empty: core.SqlStore, tables_of: Callable[[core.SqlStore], list[str]]
     ) -> Callable[[], set[str]]:
         """Return which tables of the test's own files there are in *empty*."""
-        return lambda: {name for name in names(empty, "table") if len(name) == 1}
+        return lambda: {name for name in tables_of(empty) if len(name) == 1}
 
     @pytest.fixture
     def migration_file(self, tmp_path: Path) -> Callable[..., migrate.Source]:

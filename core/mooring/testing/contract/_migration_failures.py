@@ -7,8 +7,7 @@ import pytest
 from mooring import core, migrate
 
 MigrationFile = Callable[..., migrate.Source]
-Names = Callable[[core.SqlStore, str], list[str]]
-OpenStore = Callable[..., core.SqlStore]
+TablesOf = Callable[[core.SqlStore], list[str]]
 
 NO_TRANSACTION = "-- +goose NO TRANSACTION"
 
@@ -48,7 +47,7 @@ class MigrationFailuresContract:
         assert tables() == {"a"}
 
     def test_on_a_new_database_a_failure_keeps_nothing_at_all(
-        self, empty: core.SqlStore, migration_file: MigrationFile, names: Names
+        self, empty: core.SqlStore, migration_file: MigrationFile, tables_of: TablesOf
     ) -> None:
         migration_file("1_a.sql", "CREATE TABLE a (x int);")
         source = migration_file("2_b.sql", "CREATE TABLE;")
@@ -57,7 +56,7 @@ class MigrationFailuresContract:
         with pytest.raises(core.MigrationFailedError, match="as new") as caught:
             migrator.up()
         assert caught.value.file == "2_b.sql"
-        assert names(empty, "table") == []
+        assert tables_of(empty) == []
         migration_file("2_b.sql", "CREATE TABLE b (x int);")
         assert [step.version for step in migrator.up()] == [1, 2]
 

@@ -49,7 +49,6 @@ BROKEN_LINE = 1 + BROKEN[: BROKEN.index("UPDATE nowhere")].count("\n")
 
 Spawn = Callable[..., "Future[Any]"]
 Program = Callable[[str], "Popen[str]"]
-OpenStore = Callable[..., core.SqlStore]
 
 
 def write(folder: Path, files: Mapping[str, str]) -> migrate.Source:

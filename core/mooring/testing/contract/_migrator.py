@@ -10,7 +10,7 @@ from mooring.core import Capability
 from mooring.testing.contract._capabilities import requires
 
 MigrationFile = Callable[..., migrate.Source]
-Names = Callable[[core.SqlStore, str], list[str]]
+TablesOf = Callable[[core.SqlStore], list[str]]
 OpenStore = Callable[..., core.SqlStore]
 
 
@@ -148,13 +148,13 @@ class MigratorContract:
 
     @requires(Capability.DURABLE)
     def test_pending_migrations_are_told_and_nothing_is_written(
-        self, open_store: OpenStore, empty: core.SqlStore, names: Names
+        self, open_store: OpenStore, empty: core.SqlStore, tables_of: TablesOf
     ) -> None:
         with pytest.raises(core.MigrationsPendingError) as caught:
             open_store(auto_migrate=False)
         assert len(caught.value.versions) == 4
         assert caught.value.hint
-        assert names(empty, "table") == []
+        assert tables_of(empty) == []
         open_store().close()
         store = open_store(auto_migrate=False)
         assert store.execute("SELECT count(*) FROM users").scalar() == 0

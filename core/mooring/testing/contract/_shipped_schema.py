@@ -8,7 +8,7 @@ from mooring import core, migrate
 from mooring.core import Capability
 from mooring.testing.contract._capabilities import requires
 
-Names = Callable[[core.SqlStore, str], list[str]]
+TablesOf = Callable[[core.SqlStore], list[str]]
 OpenStore = Callable[..., core.SqlStore]
 
 VERSIONS = [20250603124835, 20250603124915, 20250711163857, 20250711163858]
@@ -68,9 +68,9 @@ class ShippedSchemaContract:
         assert versions(store) == [0, *VERSIONS]
 
     def test_should_create_all_required_tables(
-        self, store: core.SqlStore, names: Names
+        self, store: core.SqlStore, tables_of: TablesOf
     ) -> None:
-        assert [n for n in names(store, "table") if n not in OUR_TABLES] == TABLES
+        assert [n for n in tables_of(store) if n not in OUR_TABLES] == TABLES
 
     @requires(Capability.CASCADING_FOREIGN_KEYS)
     def test_should_enforce_foreign_keys(self, store: core.SqlStore) -> None:
@@ -117,7 +117,7 @@ class ShippedSchemaContract:
                 store.execute("UPDATE task_states SET usage = :usage", {"usage": usage})
 
     def test_should_rollback_migrations(
-        self, store: core.SqlStore, names: Names
+        self, store: core.SqlStore, tables_of: TablesOf
     ) -> None:
         fill(store)
         migrator = migrate.Migrator(store)
@@ -125,7 +125,7 @@ class ShippedSchemaContract:
 
         assert [step.version for step in steps] == VERSIONS[::-1]
         assert {step.direction for step in steps} == {"down"}
-        assert set(names(store, "table")) <= OUR_TABLES
+        assert set(tables_of(store)) <= OUR_TABLES
         assert versions(store) == [0]
         assert [step.version for step in migrator.up()] == VERSIONS
         fill(store)
