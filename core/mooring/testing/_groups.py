@@ -36,7 +36,6 @@ _READ: dict[str, str] = {
     "migrator": _MIGRATIONS,
     "migration-failures": _MIGRATIONS,
     "schema": "docs/reference/hooks.md#migrations_dir",
-    "shipped-schema": "docs/reference/hooks.md#migrations_dir",
     "crash": "docs/explanation/durability.md#the-promise",
     "traces": f"{_RULES}#every-wait-ends",
     "histories": f"{_RULES}#isolation-has-two-words",
