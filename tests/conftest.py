@@ -5,26 +5,27 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from random import Random, SystemRandom
+from random import Random
 from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import is_hypothesis_test, settings
 from mooring import core, migrate
+from mooring.testing.contract._migration_file import write_migration
+from mooring.testing.contract._rounds import rounds
+from mooring.testing.contract._threads import threads
 
 if TYPE_CHECKING:
     from mooring_sqlite import SqliteStore
 
 # `make soak` sets it: loops run at their full counts and print their figures.
 FULL = os.environ.get("MOORING_SOAK") == "1"
-# Set it to the seed that a failed run printed, to run that one again.
-SEED = os.environ.get("MOORING_SEED")
 
 # No deadline: how long an example takes says more about the machine than about us.
 settings.register_profile(
@@ -145,14 +146,7 @@ def report(
 @pytest.fixture
 def loop(report: Callable[[str], None]) -> Callable[[int, int], tuple[int, Random]]:
     """Return rounds or seconds, ``loop(short, full)``, and the seeded randomness."""
-
-    def choose(short: int, full: int) -> tuple[int, Random]:
-        seed = int(SEED or SystemRandom().randrange(2**32))
-        count = full if FULL else short
-        report(f"count {count}, MOORING_SEED={seed}")
-        return count, Random(seed)  # noqa: S311 - to be repeated, not to be secret
-
-    return choose
+    return partial(rounds, report=report)
 
 
 @pytest.fixture
@@ -223,48 +217,16 @@ def open_sqlite(tmp_path: Path) -> Iterator[Callable[..., "SqliteStore"]]:
 
 
 @pytest.fixture
-def migration_file(tmp_path: Path) -> Callable[..., "migrate.Source"]:
+def migration_file(tmp_path: Path) -> Callable[..., migrate.Source]:
     """Write a migration, ``migration_file(name, *up, down="", head="")``.
 
-    It returns the source of all that the test has written. Each statement stands on
-    lines of its own, the first on the second line, or on the third below a *head*.
+    It returns the source of all that the test has written; see `write_migration`.
     """
-
-    def write(
-        name: str, *up: str, down: str = "", head: str = "", table: str | None = None
-    ) -> migrate.Source:
-        folder = tmp_path / "files"
-        folder.mkdir(exist_ok=True)
-        lines = [*([head] if head else []), "-- +goose Up", *up, "-- +goose Down", down]
-        (folder / name).write_text("\n".join([*lines, ""]))
-        options = {"table": table} if table else {}
-        return migrate.Source(str(folder), **options)
-
-    return write
+    return partial(write_migration, tmp_path / "files")
 
 
 @pytest.fixture
 def spawn() -> Iterator[Callable[..., "Future[Any]"]]:
     """Call a function in a thread of its own; none outlives the test."""
-    threads: list[threading.Thread] = []
-
-    def spawn(
-        fn: Callable[..., Any], *args: object, name: str | None = None
-    ) -> "Future[Any]":
-        future: Future[Any] = Future()
-
-        def work() -> None:
-            try:
-                future.set_result(fn(*args))
-            except BaseException as error:  # noqa: BLE001 - who asks for it gets it
-                future.set_exception(error)
-
-        threads.append(threading.Thread(target=work, name=name, daemon=True))
-        threads[-1].start()
-        return future
-
-    yield spawn
-    for thread in threads:
-        thread.join(20)
-
-    assert not [thread.name for thread in threads if thread.is_alive()]
+    with threads() as spawn:
+        yield spawn

@@ -36,7 +36,6 @@ _READ: dict[str, str] = {
     "migrator": _MIGRATIONS,
     "migration-failures": _MIGRATIONS,
     "schema": "docs/reference/hooks.md#migrations_dir",
-    "shipped-schema": "docs/reference/hooks.md#migrations_dir",
     "pickling": f"{_RULES}#errors-are-ours-with-the-cause-kept",
     "streams": f"{_RULES}#a-snapshot-is-one-state-and-only-reads",
     "crash": "docs/explanation/durability.md#the-promise",

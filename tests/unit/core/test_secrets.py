@@ -4,7 +4,7 @@ import json
 import logging
 import pickle
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import quote
 
@@ -13,6 +13,7 @@ import cattrs
 import pytest
 from mooring import core
 from mooring.core import Capability, DriverInfo, Problem, Registry, hookimpl
+from mooring.testing.contract._canary import reachable, shows
 
 # Each needs another escape where it is quoted: in a repr, in JSON, in a URL.
 CANARIES = ["hunter2", 'hun"ter\\2', "hun'ter 2@%/:", "hünter2", "hunter\n2 of\tit"]
@@ -138,28 +139,6 @@ def registry_of(vault: Vault) -> Registry:
     registry = Registry(discover=False)
     registry.register(vault, name="vault")
     return registry
-
-
-def shows(text: str, canary: str) -> bool:
-    """Say whether a text shows the secret, as it is or escaped in a usual way."""
-    forms = {canary, repr(canary)[1:-1], json.dumps(canary)[1:-1], quote(canary)}
-    forms |= {quote(canary, safe=""), canary.encode("unicode_escape").decode()}
-    return any(form in text for form in forms)
-
-
-def reachable(error: BaseException) -> Iterator[BaseException]:
-    """Yield the error and everything that hangs on it, shown or suppressed."""
-    seen: set[int] = set()
-    waiting: list[BaseException | None] = [error]
-    while waiting:
-        found = waiting.pop()
-        if found is None or id(found) in seen:
-            continue
-        seen.add(id(found))
-        yield found
-        waiting += [found.__cause__, found.__context__]
-        if isinstance(found, BaseExceptionGroup):
-            waiting += found.exceptions
 
 
 def listening(stream: io.StringIO) -> logging.Logger:

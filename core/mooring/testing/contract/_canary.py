@@ -18,7 +18,7 @@ def shows(text: str, canary: str) -> bool:
 def texts_of(error: BaseException) -> Iterator[str]:
     """Yield all that can be read from an error and from what hangs on it."""
     yield "".join(traceback.format_exception(error))
-    for found in _reachable(error):
+    for found in reachable(error):
         yield f"{found} {found!r} {found.args!r} {vars(found)!r}"
         # The problems of a ConfigError are values of their own.
         yield repr(getattr(found, "problems", ""))
@@ -26,7 +26,7 @@ def texts_of(error: BaseException) -> Iterator[str]:
         yield str(pickle.dumps(error))
 
 
-def _reachable(error: BaseException) -> Iterator[BaseException]:
+def reachable(error: BaseException) -> Iterator[BaseException]:
     """Yield the error, its causes and contexts, suppressed ones too, and groups'."""
     seen: set[int] = set()
     waiting: list[BaseException | None] = [error]

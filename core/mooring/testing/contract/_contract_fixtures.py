@@ -1,14 +1,13 @@
 """What the tests of the contract run on: stores of one configuration."""
 
 import json
-import os
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
-from random import Random, SystemRandom
+from random import Random
 from typing import Any, ClassVar
 
 import pytest
@@ -16,7 +15,10 @@ import pytest
 from mooring import core, migrate
 from mooring.core import Capability
 from mooring.testing.contract._capabilities import depends_on_capabilities, why_not
+from mooring.testing.contract._migration_file import write_migration
+from mooring.testing.contract._rounds import rounds
 from mooring.testing.contract._sql_features import sql_features
+from mooring.testing.contract._threads import threads
 
 # Long enough for a machine under load, short enough that a hang is seen as one.
 PATIENCE = 20.0
@@ -158,27 +160,9 @@ class ContractFixtures:
     def migration_file(self, tmp_path: Path) -> Callable[..., migrate.Source]:
         """Write a migration, ``migration_file(name, *up, down="", head="")``.
 
-        It returns the source of all that the test has written. Each statement stands
-        on lines of its own, the first on the second line, or on the third below a
-        *head*.
+        It returns the source of all that the test has written; see `write_migration`.
         """
-
-        def write(
-            name: str,
-            *up: str,
-            down: str = "",
-            head: str = "",
-            table: str | None = None,
-        ) -> migrate.Source:
-            folder = tmp_path / "files"
-            folder.mkdir(exist_ok=True)
-            first = [head] if head else []
-            lines = [*first, "-- +goose Up", *up, "-- +goose Down", down]
-            (folder / name).write_text("\n".join([*lines, ""]))
-            options = {"table": table} if table else {}
-            return migrate.Source(str(folder), **options)
-
-        return write
+        return partial(write_migration, tmp_path / "files")
 
     @pytest.fixture
     def samples(self, store: core.SqlStore) -> core.SqlStore:
@@ -231,28 +215,8 @@ class ContractFixtures:
     @pytest.fixture
     def spawn(self) -> Iterator[Callable[..., "Future[Any]"]]:
         """Call a function in a thread of its own; none outlives the test."""
-        threads: list[threading.Thread] = []
-
-        def spawn(
-            fn: Callable[..., Any], *args: object, name: str | None = None
-        ) -> "Future[Any]":
-            future: Future[Any] = Future()
-
-            def work() -> None:
-                try:
-                    future.set_result(fn(*args))
-                except BaseException as error:  # noqa: BLE001 - who asks for it gets it
-                    future.set_exception(error)
-
-            threads.append(threading.Thread(target=work, name=name, daemon=True))
-            threads[-1].start()
-            return future
-
-        yield spawn
-        for thread in threads:
-            thread.join(PATIENCE)
-
-        assert not [thread.name for thread in threads if thread.is_alive()]
+        with threads() as spawn:
+            yield spawn
 
     @pytest.fixture
     def loop(self) -> Callable[[int, int], tuple[int, Random]]:
@@ -261,12 +225,4 @@ class ContractFixtures:
         ``MOORING_SOAK=1`` asks for the full count, ``MOORING_SEED`` for the seed that a
         failed run printed.
         """
-
-        def choose(short: int, full: int) -> tuple[int, Random]:
-            given = os.environ.get("MOORING_SEED")
-            seed = int(given or SystemRandom().randrange(2**32))
-            count = full if os.environ.get("MOORING_SOAK") == "1" else short
-            print(f"count {count}, MOORING_SEED={seed}")  # noqa: T201 - shown beside a failure
-            return count, Random(seed)  # noqa: S311 - to be repeated, not to be secret
-
-        return choose
+        return partial(rounds, report=print)

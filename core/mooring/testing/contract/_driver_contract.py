@@ -31,7 +31,6 @@ from mooring.testing.contract._run import RunContract
 from mooring.testing.contract._savepoints import SavepointsContract
 from mooring.testing.contract._schema import SchemaContract
 from mooring.testing.contract._secrets import SecretsContract
-from mooring.testing.contract._shipped_schema import ShippedSchemaContract
 from mooring.testing.contract._snapshots import SnapshotsContract
 from mooring.testing.contract._streams import StreamsContract
 from mooring.testing.contract._traces import TracesContract
@@ -44,7 +43,7 @@ GROUPS: tuple[type, ...] = (
     SecretsContract,
     LifecycleContract,
     HealthContract,
-    ShippedSchemaContract,
+    SchemaContract,
     MigratorContract,
     MigrationFailuresContract,
     ErrorsContract,
@@ -65,7 +64,6 @@ GROUPS: tuple[type, ...] = (
     ConcurrencyContract,
     UnsupportedContract,
     MigrationsContract,
-    SchemaContract,
     CrashContract,
     TracesContract,
     HistoriesContract,

@@ -1,4 +1,4 @@
-"""The tables that the task asks for behave alike on every engine."""
+"""The shipped migrations end in the same schema on every driver."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -11,14 +11,17 @@ from typing import Any
 import attrs
 import pytest
 
-from mooring import core
+from mooring import core, migrate
 from mooring.core import Capability
 from mooring.testing.contract._capabilities import requires
 
 PATIENCE = 20.0
 Spawn = Callable[..., "Future[Any]"]
 OpenStore = Callable[..., core.SqlStore]
+TablesOf = Callable[[core.SqlStore], list[str]]
 
+VERSIONS = [20250603124835, 20250603124915, 20250711163857, 20250711163858]
+OUR_TABLES = {"goose_db_version", "mooring_migrations"}
 FLOW = (
     "INSERT INTO workflow_states (workflow_exec_id, workflow_id, status, usage)"
     " VALUES (:id, 'w', 'PENDING', :usage)"
@@ -80,20 +83,78 @@ def count(connection: core.Connection, table: str) -> int:
     return int(connection.execute(f"SELECT count(*) FROM {table}").scalar())
 
 
+def versions(store: core.SqlStore) -> list[int]:
+    rows = store.execute("SELECT version_id FROM goose_db_version ORDER BY id")
+    return [row["version_id"] for row in rows]
+
+
+def fill(store: core.SqlStore) -> None:
+    """Put a row into each table, with a child for each foreign key."""
+    with store.transaction() as tx:
+        tx.execute(FLOW, {"id": "f1", "usage": None})
+        tx.execute(TASK, {"id": "t1", "flow": "f1", "parent": None})
+        tx.execute(TASK, {"id": "t2", "flow": "f1", "parent": "t1"})
+        tx.execute(USER, {"id": "u1", "email": "ann@b.c", "role": "admin"})
+        key = {"id": "k1", "user": "u1", "hash": b"\0\xff", "prefix": "p1"}
+        tx.execute(KEY, key)
+
+
 class SchemaContract:
-    """The tables that the task asks for behave alike on every engine."""
+    """The shipped migrations end in the same schema, which behaves alike everywhere."""
 
     @pytest.fixture
     def filled(self, store: core.SqlStore) -> core.SqlStore:
         """A store with a row in each table, and a child for each foreign key."""
-        with store.transaction() as tx:
-            tx.execute(FLOW, {"id": "f1", "usage": None})
-            tx.execute(TASK, {"id": "t1", "flow": "f1", "parent": None})
-            tx.execute(TASK, {"id": "t2", "flow": "f1", "parent": "t1"})
-            tx.execute(USER, {"id": "u1", "email": "ann@b.c", "role": "admin"})
-            key = {"id": "k1", "user": "u1", "hash": b"\0\xff", "prefix": "p1"}
-            tx.execute(KEY, key)
+        fill(store)
         return store
+
+    def test_should_apply_all_migrations_successfully(
+        self, open_store: OpenStore
+    ) -> None:
+        store = open_store(migrate="skip")
+        migrator = migrate.Migrator(store)
+        steps = migrator.up()
+
+        assert [step.version for step in steps] == VERSIONS
+        assert all(step.direction == "up" for step in steps)
+        assert {found.state for found in migrator.status()} == {"applied"}
+        assert migrator.at_head()
+        assert versions(store) == [0, *VERSIONS]
+
+    def test_should_create_all_required_tables(
+        self, store: core.SqlStore, tables_of: TablesOf
+    ) -> None:
+        assert [n for n in tables_of(store) if n not in OUR_TABLES] == sorted(COLUMNS)
+
+    def test_should_rollback_migrations(
+        self, store: core.SqlStore, tables_of: TablesOf
+    ) -> None:
+        fill(store)
+        migrator = migrate.Migrator(store)
+        steps = migrator.down(to=0)
+
+        assert [step.version for step in steps] == VERSIONS[::-1]
+        assert {step.direction for step in steps} == {"down"}
+        assert set(tables_of(store)) <= OUR_TABLES
+        assert versions(store) == [0]
+        assert [step.version for step in migrator.up()] == VERSIONS
+        fill(store)
+
+    @requires(Capability.DURABLE)
+    def test_should_be_idempotent(
+        self,
+        open_store: OpenStore,
+        footprint: Callable[[core.SqlStore], object],
+    ) -> None:
+        first = open_store()
+        fill(first)
+        before = footprint(first)
+        for _ in range(3):
+            assert migrate.Migrator(open_store()).up() == []
+
+        assert footprint(first) == before
+        assert versions(first) == [0, *VERSIONS]
+        assert first.execute("SELECT count(*) FROM task_states").scalar() == 2
 
     def test_each_table_has_its_columns_in_order(self, filled: core.SqlStore) -> None:
         for table, columns in COLUMNS.items():
@@ -102,13 +163,16 @@ class SchemaContract:
             assert list(row.keys()) == columns.split()
 
     def test_no_required_column_takes_null(self, filled: core.SqlStore) -> None:
-        for table, columns in REQUIRED.items():
+        filled.execute("DELETE FROM task_states WHERE parent_state_id IS NOT NULL")
+        # Children first: what a row refers to is not asked, only the column.
+        for table, columns in reversed(REQUIRED.items()):
             for column in columns.split():
                 with pytest.raises(core.NotNullViolation):
                     filled.execute(f"UPDATE {table} SET {column} = NULL")
+            filled.execute(f"DELETE FROM {table}")
 
     @pytest.mark.parametrize(("sql", "values"), ORPHANS.values(), ids=ORPHANS)
-    def test_a_row_that_refers_to_nothing_is_refused(
+    def test_should_enforce_foreign_keys(
         self, filled: core.SqlStore, sql: str, values: dict[str, object]
     ) -> None:
         with pytest.raises(core.ForeignKeyViolation):
@@ -141,7 +205,9 @@ class SchemaContract:
         assert count(store, "api_keys") == 0
 
     @requires(Capability.CASCADING_FOREIGN_KEYS)
-    def test_what_belongs_to_a_row_goes_with_it(self, filled: core.SqlStore) -> None:
+    def test_should_delete_children_with_their_parent(
+        self, filled: core.SqlStore
+    ) -> None:
         filled.execute("DELETE FROM task_states WHERE task_exec_id = 't1'")
         children = count(filled, "task_states")
         filled.execute(TASK, {"id": "t4", "flow": "f1", "parent": None})
@@ -171,24 +237,23 @@ class SchemaContract:
 
         assert taken == ALLOWED.get(type_, combinations)
 
-    def test_usage_is_null_or_an_array_of_json(self, filled: core.SqlStore) -> None:
+    def test_should_enforce_check_constraints(self, filled: core.SqlStore) -> None:
+        for role in ("admin", "user"):
+            filled.execute(USER, {"id": role, "email": role, "role": role})
+        for role in ("guest", "", "Admin", "superuser", " user"):
+            # No e-mail that is taken, in any case: only the role is at fault.
+            values = {"id": f"as {role}", "email": f"as {role}", "role": role}
+            with pytest.raises(core.CheckViolation):
+                filled.execute(USER, values)
+        set_usage = "UPDATE task_states SET usage = :usage"
         for usage in (None, "[]", '[{"total": 1}]', " [1, [2]] "):
             filled.execute(FLOW, {"id": f"ok {usage}", "usage": usage})
-            filled.execute("UPDATE task_states SET usage = :usage", {"usage": usage})
+            filled.execute(set_usage, {"usage": usage})
         for usage in ("{}", '{"a": []}', "null", '"[]"', "1", "not json", "[1", ""):
             with pytest.raises(core.CheckViolation):
                 filled.execute(FLOW, {"id": "bad", "usage": usage})
             with pytest.raises(core.CheckViolation):
-                filled.execute(
-                    "UPDATE task_states SET usage = :usage", {"usage": usage}
-                )
-
-    def test_a_role_is_admin_or_user(self, filled: core.SqlStore) -> None:
-        for role in ("admin", "user"):
-            filled.execute(USER, {"id": role, "email": role, "role": role})
-        for role in ("guest", "", "Admin", " user"):
-            with pytest.raises(core.CheckViolation):
-                filled.execute(USER, {"id": role, "email": role, "role": role})
+                filled.execute(set_usage, {"usage": usage})
 
         assert count(filled, "users") == 3
 
@@ -203,6 +268,29 @@ class SchemaContract:
             filled.execute(
                 "UPDATE users SET email = :email WHERE id = 'u2'", {"email": email}
             )
+
+    def test_case_of_emails_is_folded_in_ascii_and_nowhere_else(
+        self, store: core.SqlStore
+    ) -> None:
+        for email in ("Ann@b.c", "É@b.c", "é@b.c", "ß@b.c", "İ@b.c"):
+            store.execute(USER, {"id": email, "email": email, "role": "user"})
+
+        for email in ("Ann@b.c", "aNN@B.c", "É@B.C"):
+            with pytest.raises(core.UniqueViolation):
+                store.execute(USER, {"id": "n", "email": email, "role": "user"})
+        rows = store.execute("SELECT id FROM users WHERE lower(email) = 'ann@b.c'")
+        assert [row["id"] for row in rows] == ["Ann@b.c"]
+
+    def test_ids_sort_by_their_code_points(self, store: core.SqlStore) -> None:
+        ids = ["", " ", "0", "10", "9", "A", "Z", "_", "a", "z", "Ä", "é", "語", "😀"]
+        for id_ in reversed(ids):
+            store.execute(FLOW, {"id": id_, "usage": None})
+
+        rows = store.execute(
+            "SELECT workflow_exec_id AS id FROM workflow_states"
+            " ORDER BY workflow_exec_id"
+        )
+        assert [row["id"] for row in rows] == ids
 
     def test_ids_and_prefixes_are_unique_and_tell_case(
         self, filled: core.SqlStore

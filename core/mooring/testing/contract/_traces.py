@@ -176,7 +176,8 @@ class TracesContract:
         before = state()
         with core.open(config) as store:
             inside = state()
-            store.run(lambda tx: tx.execute(ADD, {"id": "u1"}))
+            with store.transaction() as tx:
+                tx.execute(ADD, {"id": "u1"})
             with store.read() as snapshot:
                 snapshot.execute(COUNT)
             core.health_check(store, deep=True)
