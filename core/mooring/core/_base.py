@@ -86,8 +86,8 @@ class SqlStoreBase(Generic[S]):
             try:
                 return self._execute(statement, text, values)
             except SerializationError:
-                # Nothing of it is kept, and the statement is all of the work.
-                if attempt == _ATTEMPTS:
+                # The statement is all of the work.
+                if not statement.repeatable or attempt == _ATTEMPTS:
                     raise
             _pause(attempt)
             attempt += 1

@@ -21,11 +21,9 @@ def ask(registry: Registry, hook: str, owner: StoreConfig, **arguments: object) 
     try:
         return registry.call(name, hook, **arguments)
     except Exception as error:
-        secrets = list(secrets_in(owner))
-        leaks = any(mask(text, secrets) != text for text in _texts_of(error))
+        text, leaks = _without_secrets(error, owner)
         if isinstance(error, MooringError) and not leaks:
             raise
-        text = mask(str(error), secrets) or type(error).__name__
         failure = OpenError(f"driver {name!r} failed in {hook}: {text}")
         if not leaks:
             raise failure from error
@@ -42,6 +40,16 @@ def broken_hook(
         driver=name,
         hint="report this to the authors of the driver",
     )
+
+
+def _without_secrets(error: BaseException, owner: StoreConfig) -> tuple[str, bool]:
+    """Return the text of an error with secrets masked, and whether it shows any.
+
+    Apart, since a traceback keeps the frame of `ask` with all that is in it.
+    """
+    secrets = list(secrets_in(owner))
+    leaks = any(mask(text, secrets) != text for text in _texts_of(error))
+    return mask(str(error), secrets) or type(error).__name__, leaks
 
 
 def _texts_of(error: BaseException) -> Iterable[str]:

@@ -40,8 +40,8 @@ def split_statements(sql: str, dialect: Dialect) -> Iterator[tuple[int, str]]:
             parentheses += (word == "(") - (word == ")")
             if before == "BEGIN" and word == "ATOMIC":
                 bodies = 1
-            elif bodies:
-                # END closes a CASE, or the body.
+            elif bodies and before != "AS":
+                # END closes a CASE, or the body; behind AS both are names.
                 bodies += (word == "CASE") - (word == "END")
         before = word
         position += len(text)

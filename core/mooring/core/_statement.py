@@ -9,6 +9,9 @@ from mooring.core._lexer import tokens
 from mooring.core._values import INT_MAX, INT_MIN, In, adapt, is_unicode
 from mooring.core.errors import ParameterError, StatementNotAllowedError
 
+# Done as a whole or not at all. Others may keep a part of what they did: a procedure
+# commits in between, an index is built beside what others write.
+_WHOLE = DML | {"SELECT", "VALUES", "WITH"}
 _WRITES = DML | {"CREATE", "ALTER", "DROP", "TRUNCATE", "COMMENT", "GRANT", "REVOKE"}
 
 
@@ -43,6 +46,7 @@ class Statement:
         names: A parameter's name for each placeholder, in order, with repeats.
         verb: The main keyword, upper-cased (INSERT for ``WITH ... INSERT``), or "".
         changes_rows: The verb is INSERT, UPDATE, DELETE, REPLACE or MERGE.
+        repeatable: Nothing of it is kept if it fails, so it may be run again.
         writes: True if it certainly writes, None if that is not known; whoever
             learns it may set it.
     """
@@ -55,6 +59,7 @@ class Statement:
         "_pieces",
         "changes_rows",
         "names",
+        "repeatable",
         "sql",
         "text",
         "verb",
@@ -76,6 +81,7 @@ class Statement:
         self.names = tuple(names)
         self.verb = verb
         self.changes_rows = verb in DML
+        self.repeatable = verb in _WHOLE
         self.writes: bool | None = True if verb in _WRITES else None
         self._dialect = dialect
         self._pieces = tuple(pieces)

@@ -127,7 +127,8 @@ class SqlStore(Store, Protocol):
     def execute(self, sql: str, params: Params | None = None) -> Result:
         """Execute one statement, in a transaction of its own; see `Connection`.
 
-        On a conflict with another transaction it is run again, as in `run`.
+        On a conflict with another transaction it is run again, as in `run`, if it reads
+        or changes rows; others may have kept a part.
 
         Raises:
             SerializationError: Each attempt met a conflict; nothing is kept.

@@ -41,7 +41,8 @@ def _lenient(name: str) -> type[Loader]:
         def load(self, data: Buffer) -> object:
             try:
                 return self._load(data)
-            except psycopg.DataError:
+            except (psycopg.DataError, NotImplementedError):
+                # The second: intervals and dates in a style that psycopg does not read.
                 return bytes(data).decode()
 
     class IntervalLoader(LenientLoader):

@@ -64,6 +64,7 @@ def connect(
         failure = open_error(cause, config, params)
         # A copy, since psycopg's error keeps the connection, which shows all of params.
         failure.__cause__ = None if shows_secret(cause, params) else copy(cause)
+        params.clear()  # the traceback keeps this frame, which some reporters show
     else:
         limit = 0 if migration else config.statement_timeout
         connection.limit = limit + (0 if pooled else _MARGIN) if limit else None
@@ -89,6 +90,13 @@ def _verify(connection: BoundedConnection, expected: Mapping[str, str]) -> None:
         OpenError: A setting does not hold.
         psycopg.Error: The server did not answer.
     """
+    # The server said it when the session began; our translator relies on it.
+    if connection.pgconn.parameter_status(b"standard_conforming_strings") == b"off":
+        raise OpenError(
+            "standard_conforming_strings is off: a backslash in a string would escape,"
+            " and hide where the string ends",
+            hint="leave it on, and write strings with escapes as E'...'",
+        )
     if not expected:
         connection.execute("")
         return

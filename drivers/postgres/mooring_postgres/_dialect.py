@@ -28,6 +28,10 @@ _SESSION_LOCKS: Final = frozenset(
         "PG_TRY_ADVISORY_LOCK_SHARED",
     }
 )
+# SET LOCAL of these would make a snapshot see several states, or write.
+_SNAPSHOT: Final = frozenset(
+    {"TRANSACTION", "TRANSACTION_ISOLATION", "TRANSACTION_READ_ONLY"}
+)
 _TRUE: Final = frozenset({"TRUE", "T", "ON", "YES", "1"})
 
 
@@ -42,7 +46,15 @@ def _refuse(words: Sequence[str]) -> str | None:
         return f"{words[0]} would stay on a shared connection: {_LASTING[words[0]]}"
     if words[0] == "COPY" and not {"STDIN", "STDOUT"}.isdisjoint(words):
         return "COPY through the client is not a statement that returns rows"
+    if words[:2] == ["SET", "LOCAL"] and not _SNAPSHOT.isdisjoint(words[2:3]):
+        return (
+            "how a transaction begins is said by store.read(), transaction() and run()"
+        )
     for place, word in enumerate(words[:-1]):
+        if word == "PG_TEMP" and words[place + 1] == ".":
+            return "a temporary object would stay on a shared connection"
+        if word == "UPDATE" and "PG_SETTINGS" in words[place + 1 : place + 5]:
+            return "pg_settings would change a shared connection: use SET LOCAL"
         if words[place + 1] != "(":
             continue
         if word in _SESSION_LOCKS:
@@ -59,14 +71,16 @@ def _refuse(words: Sequence[str]) -> str | None:
 
 
 def _last_argument(words: Sequence[str]) -> str:
-    """Return the last word before the parenthesis that the first one opens closes."""
-    depth, before = 0, ""
-    for word in words:
+    """Return the last argument of the parenthesis that the first word opens.
+
+    "" if it is more than one word: what comes of that is not known.
+    """
+    depth = 0
+    for place, word in enumerate(words):
         depth += (word == "(") - (word == ")")
         if not depth:
-            break
-        before = word
-    return before
+            return words[place - 1] if words[place - 2] == "," else ""
+    return ""
 
 
 DIALECT: Final = Dialect(

@@ -208,12 +208,12 @@ class PostgresSession:
         # One that is active is still used by another thread, which it waits for.
         if status in _OVER:
             return
-        # A snapshot has nothing to undo, and a ROLLBACK would make psycopg forget
-        # every prepared statement.
+        # A snapshot made and altered no table: psycopg, which forgets every prepared
+        # statement at a ROLLBACK, need not see this one.
         harmless = self._read_only and status == TransactionStatus.INTRANS
         try:
             if harmless:
-                self.connection.command("COMMIT")
+                self.connection.command("ROLLBACK")
             else:
                 self._controls.execute("ROLLBACK", prepare=False)
         except psycopg.Error:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, closing
-from traceback import format_exception
+from traceback import format_exception, walk_tb
 from typing import Any
 
 import pytest
@@ -269,3 +269,29 @@ def test_psycopg_that_cannot_be_imported_says_what_to_install(
     assert why in done.stdout
     assert "pip install 'psycopg[binary]'" in done.stdout
     assert "hunter2" not in done.stdout
+
+
+def test_strings_with_backslashes_of_old_are_refused(
+    open_postgres: Open, postgres_server: Any
+) -> None:
+    url = f"{postgres_server.url()}?options=-c%20standard_conforming_strings%3Doff"
+    with pytest.raises(core.OpenError, match="standard_conforming_strings") as caught:
+        open_postgres(conn_string=url)
+
+    assert "E'...'" in str(caught.value.hint)
+
+
+def test_no_variable_that_a_traceback_keeps_shows_the_password(
+    open_postgres: Open,
+) -> None:
+    with pytest.raises(core.OpenError) as caught:
+        open_postgres(user="nobody", password=core.Secret(CANARY))
+    # Reporters of errors show them, and pytest --showlocals does.
+    shown = {
+        frame.f_globals["__name__"]: repr(frame.f_locals)
+        for frame, _ in walk_tb(caught.value.__traceback__)
+    }
+    del shown[__name__]
+
+    assert "mooring_postgres._connect" in shown
+    assert [name for name, text in shown.items() if CANARY in text] == []

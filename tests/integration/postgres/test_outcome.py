@@ -159,7 +159,7 @@ def test_the_end_of_a_snapshot_commits_nothing_that_could_be_unknown(
 ) -> None:
     with behind.read() as snapshot:
         found = snapshot.execute(COUNT).scalar()
-        proxy.cut_before_answer(COMMIT)
+        proxy.cut_before_answer(b"ROLLBACK\0")
 
     assert found == 0
     assert proxy.cuts == 1

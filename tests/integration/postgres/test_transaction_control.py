@@ -114,3 +114,29 @@ def test_an_error_that_speaks_of_another_connection_does_not_end_this_one(
 
     assert store.execute("SELECT count(*) FROM made").scalar() == 0
     assert store.execute(PID).scalar() == before
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SET LOCAL transaction_read_only = off",
+        "SET LOCAL \"transaction_isolation\" = 'read committed'",
+        "SET LOCAL TRANSACTION READ WRITE",
+    ],
+)
+def test_a_snapshot_cannot_be_made_to_write(store: core.SqlStore, sql: str) -> None:
+    refused = pytest.raises(core.StatementNotAllowedError, match="how a transaction")
+    with store.read() as snapshot, refused:
+        snapshot.execute(sql)
+
+
+def test_a_snapshot_keeps_nothing_not_even_a_notice(
+    store: core.SqlStore, plain: Any
+) -> None:
+    plain.execute("LISTEN news")
+    with suppress(UndoneError), store.read() as snapshot:
+        snapshot.execute("NOTIFY news, 'undone'")
+        raise UndoneError
+    store.execute("NOTIFY news, 'kept'")
+
+    assert next(plain.notifies(timeout=20)).payload == "kept"

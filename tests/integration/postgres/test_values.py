@@ -74,6 +74,15 @@ def test_an_interval_without_end_is_not_one_of_no_length(
     assert store.execute("SELECT '-infinity'::interval AS v").scalar() == "-infinity"
 
 
+def test_a_style_that_psycopg_does_not_read_is_read_as_text(
+    open_postgres: Callable[..., PostgresStore], postgres_server: Any
+) -> None:
+    url = f"{postgres_server.url()}?options=-c%20IntervalStyle%3Diso_8601"
+    store = open_postgres(conn_string=url, migrate="skip")
+
+    assert store.execute("SELECT interval '1 day 2 hours'").scalar() == "P1DT2H"
+
+
 @pytest.mark.parametrize("kind", ["float4", "float8", "numeric"])
 def test_what_is_no_number_is_read_as_that(store: PostgresStore, kind: str) -> None:
     assert math.isnan(store.execute(f"SELECT 'NaN'::{kind} AS v").scalar())

@@ -226,6 +226,20 @@ def test_conflicts_of_a_single_statement_are_bounded(open_engine: Open) -> None:
     assert 1 < len(engine.calls) < 100
 
 
+@pytest.mark.parametrize(
+    "sql", ["CALL p()", "DO 'x'", "CREATE INDEX CONCURRENTLY i ON t (a)", "VACUUM"]
+)
+def test_a_statement_that_may_have_kept_a_part_is_not_run_again(
+    open_engine: Open, sql: str
+) -> None:
+    engine = Engine(conflicts=1)
+
+    with pytest.raises(core.SerializationError):
+        open_engine(engine).execute(sql)
+
+    assert engine.calls == [sql]
+
+
 def test_a_statement_of_a_transaction_is_not_run_again(open_engine: Open) -> None:
     engine = Engine(conflicts=1)
     with suppress(core.SerializationError), open_engine(engine).transaction() as tx:

@@ -35,6 +35,13 @@ SEVERAL = {
             "BEGIN",
         ],
     ),
+    "names in a body": (
+        "CREATE FUNCTION f() BEGIN ATOMIC SELECT 1 AS end, 2 AS case; END; COMMIT",
+        [
+            "CREATE FUNCTION f() BEGIN ATOMIC SELECT 1 AS end, 2 AS case; END",
+            "COMMIT",
+        ],
+    ),
     "placeholders of the engine": (
         "SELECT a ? 'b'; SELECT $1, @x",
         ["SELECT a ? 'b'", "SELECT $1, @x"],
