@@ -40,6 +40,7 @@ class Lease(Generic[C]):
     """
 
     __slots__ = (
+        "__weakref__",
         "borrower",
         "connection",
         "expires_at",

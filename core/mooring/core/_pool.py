@@ -91,7 +91,9 @@ class Pool(Generic[C]):
         self._busy = busy or self._pool_timeout
         self._lock = Guard()
         self._idle: deque[Lease[C]] = deque()
-        self._all: set[Lease[C]] = set()
+        # Leases belong to the idle ones or to who borrowed them. One that nobody has
+        # any more was lost to an exception that came from outside, such as Ctrl-C.
+        self._all: dict[weakref.ref[Lease[C]], C] = {}
         self._opening = 0
         self._waiters: deque[Waiter[C]] = deque()
         self._prune_at = _NEVER  # when the oldest idle one may be too old
@@ -102,6 +104,8 @@ class Pool(Generic[C]):
 
     def acquire(self, timeout: float | None = None) -> Lease[C]:
         """Lend a connection; give it back with `release`.
+
+        One that is dropped instead is closed, and its place is free again.
 
         Args:
             timeout: Seconds to wait, >= 0; the pool's own by default.
@@ -190,8 +194,21 @@ class Pool(Generic[C]):
             self._close(lease.connection)
         finally:
             with self._lock:
-                self._all.discard(lease)
+                self._all.pop(weakref.ref(lease), None)
                 self._serve()
+
+    def _lost(self, lease: "weakref.ref[Lease[C]]") -> None:
+        """Close the connection of a lease that nobody gave back, and free its place."""
+        if self._end is forked or self._lock.defers(lambda: self._lost(lease)):
+            return
+        with self._lock:
+            connection = self._all.pop(lease, None)
+        if connection is not None:
+            try:
+                self._close(connection)
+            finally:
+                with self._lock:
+                    self._serve()
 
     def _acquire_slowly(self, timeout: float) -> Lease[C]:
         started = monotonic()
@@ -223,7 +240,7 @@ class Pool(Generic[C]):
                 raise self._end()
             ahead = self._waiters.index(waiter)
             self._waiters.remove(waiter)
-            holders = [lease.holder() for lease in self._all if lease.lent]
+            holders = [lease.holder() for lease in self._leases() if lease.lent]
             stats = self._stats()
         error = self._busy(monotonic() - started, stats, holders)
         notes = []
@@ -249,19 +266,20 @@ class Pool(Generic[C]):
         """Open a connection, in a place that is counted in ``_opening`` already."""
         try:
             connection = self._connect(timeout)
+            now = monotonic()
+            lease = Lease(connection, now, now + self._max_lifetime)
+            with self._lock:
+                self._last_error = ""
+                self._all[weakref.ref(lease, self._lost)] = connection
+                self._prune_at = min(self._prune_at, now + self._max_idle_time)
         except BaseException as error:
             with self._lock:
                 self._last_error = str(error).partition("\n")[0]
+            raise
+        finally:
+            with self._lock:
                 self._opening -= 1
                 self._serve()
-            raise
-        now = monotonic()
-        lease = Lease(connection, now, now + self._max_lifetime)
-        with self._lock:
-            self._last_error = ""
-            self._opening -= 1
-            self._all.add(lease)
-            self._prune_at = min(self._prune_at, now + self._max_idle_time)
         return lease
 
     def _pool_timeout(
@@ -300,8 +318,11 @@ class Pool(Generic[C]):
     def _is_served(waiter: Waiter[C]) -> bool:
         return waiter.lease is not None or waiter.may_open
 
+    def _leases(self) -> list[Lease[C]]:
+        return [lease for found in [*self._all] if (lease := found()) is not None]
+
     def _stats(self) -> PoolStats:
-        lent = sum(lease.lent for lease in self._all)
+        lent = sum(lease.lent for lease in self._leases())
         return PoolStats(
             open=len(self._all) + self._opening,
             idle=len(self._idle),
@@ -319,7 +340,7 @@ class Pool(Generic[C]):
     def leases(self) -> tuple[list[Lease[C]], list[Lease[C]]]:
         """Return the idle and the lent connections of this moment, to look at."""
         with self._lock:
-            return list(self._idle), [lease for lease in self._all if lease.lent]
+            return list(self._idle), [lease for lease in self._leases() if lease.lent]
 
     def inspect(self, look: Callable[[C], T]) -> list[T]:
         """Return what *look* says of each unused connection; nobody has it meanwhile.
@@ -374,10 +395,11 @@ class Pool(Generic[C]):
         """In a forked child: refuse every use; return what must never be closed."""
         self._end = forked
         self._lock = Guard()  # the parent may have held the old one
-        for lease in self._all:
+        leases = self._leases()
+        for lease in leases:
             if lease.borrower is not None:
                 lease.borrower.orphan()
-        return self._all
+        return leases, self._all
 
 
 def closed() -> StoreClosedError:

@@ -21,7 +21,8 @@ Start = Callable[..., "subprocess.Popen[str]"]
 
 PATIENCE = 20.0
 NUMBERS = "SELECT generate_series(1, 1000) AS n"
-CURSORS = "SELECT count(*) FROM pg_cursors"
+# The one without a name is of this statement itself.
+CURSORS = "SELECT count(*) FROM pg_cursors WHERE name <> ''"
 
 # Interrupted where it says so: by the signal, which comes while the server works.
 INTERRUPTED = """
@@ -63,7 +64,8 @@ INTERRUPTED = """
         except KeyboardInterrupt:
             took = time.monotonic() - began
         with store.read() as snapshot:
-            left = snapshot.execute("SELECT count(*) FROM pg_cursors").scalar()
+            cursors = "SELECT count(*) FROM pg_cursors WHERE name <> ''"
+            left = snapshot.execute(cursors).scalar()
             found = snapshot.execute("SELECT count(*) FROM users").scalar()
             same = snapshot.execute("SELECT pg_backend_pid()").scalar() == pid
         store.execute(add)

@@ -258,8 +258,8 @@ def test_a_wait_in_vain_says_the_figures_and_who_holds(
     engine: Engine, spawn: Spawn
 ) -> None:
     pool = engine.pool()
-    spawn(pool.acquire, name="worker-7").result(PATIENCE)
-    pool.acquire()
+    _other = spawn(pool.acquire, name="worker-7").result(PATIENCE)
+    _held = pool.acquire()
     with pytest.raises(core.PoolTimeoutError) as caught:
         pool.acquire(0.05)
 
@@ -315,7 +315,7 @@ def test_a_pool_may_have_an_error_of_its_own(engine: Engine) -> None:
         return core.StoreBusyError("no turn")
 
     pool = engine.pool(max_open=1, busy=busy, timeout=0.01)
-    pool.acquire()
+    _held = pool.acquire()
     with pytest.raises(core.StoreBusyError, match="no turn"):
         pool.acquire()
 
@@ -411,7 +411,7 @@ def test_the_last_error_of_connecting_is_told_until_one_succeeds(
     engine: Engine, spawn: Spawn
 ) -> None:
     pool = engine.pool()
-    pool.acquire()
+    _held = pool.acquire()
     engine.failures = [core.OpenError("no route\nand more")]
     with pytest.raises(core.OpenError):
         pool.acquire()
@@ -432,7 +432,7 @@ def test_the_last_error_of_connecting_is_told_until_one_succeeds(
 
 def test_connecting_has_the_time_that_is_left(engine: Engine) -> None:
     pool = engine.pool(timeout=7.0)
-    pool.acquire()
+    _held = pool.acquire()
     pool.acquire(3.0)
 
     assert 6.0 < engine.timeouts[0] <= 7.0
@@ -453,7 +453,8 @@ def test_a_connection_past_its_lifetime_is_replaced(engine: Engine) -> None:
     pool.release(pool.acquire())
     sleep(0.03)
 
-    assert pool.acquire().connection.number == 3
+    last = pool.acquire()
+    assert last.connection.number == 3
     assert engine.open == 1
 
 
@@ -462,7 +463,8 @@ def test_one_that_was_unused_for_long_is_replaced(engine: Engine) -> None:
     pool.release(pool.acquire())
     sleep(0.03)
 
-    assert pool.acquire().connection.number == 2
+    last = pool.acquire()
+    assert last.connection.number == 2
     assert engine.open == 1
 
 
@@ -493,7 +495,8 @@ def test_one_that_fails_its_check_is_replaced(engine: Engine) -> None:
         lease.connection.good = lease.connection.number == 1
         pool.release(lease)
 
-    assert pool.acquire().connection.number == 1
+    last = pool.acquire()
+    assert last.connection.number == 1
     assert engine.open == pool.stats.open == 1
 
 
@@ -583,7 +586,8 @@ def test_a_look_is_no_use(engine: Engine) -> None:
         assert pool.inspect(lambda connection: connection.number) == [1]
 
     assert (lease.since, lease.good_until) == (since, good_until)
-    assert pool.acquire().connection.number == 2
+    last = pool.acquire()
+    assert last.connection.number == 2
     assert engine.open == 1
 
 
@@ -765,7 +769,7 @@ def test_a_close_wakes_everybody_who_is_just_beginning_to_wait(
     for _ in range(150):
         engine = Engine()
         pool = engine.pool(max_open=1, timeout=3 * PATIENCE)
-        pool.acquire()
+        _held = pool.acquire()
         begin = threading.Barrier(5)
 
         def ask(
@@ -831,3 +835,15 @@ def test_a_dropped_scope_that_is_collected_inside_the_lock_does_not_hang(
     told, errors = start(DROPPED, end, keep).communicate(timeout=PATIENCE)
 
     assert told == "fine\n", errors
+
+
+def test_a_loan_that_nobody_has_any_more_is_closed_and_its_place_free(
+    engine: Engine,
+) -> None:
+    pool = engine.pool(max_open=1)
+    first = pool.acquire().connection
+    second = pool.acquire(0.1)
+
+    assert not first.open
+    assert second.connection.open
+    assert (engine.open, pool.stats.open, pool.stats.lent) == (1, 1, 1)
