@@ -19,7 +19,7 @@ from mooring.testing._document import Document, document, lines
 from mooring.testing._groups import group_of, groups_of
 from mooring.testing._masking import masked, secrets_of
 from mooring.testing._outcome import ContractRun, Finding, Outcome
-from mooring.testing.contract._contract_fixtures import LEFT_OUT
+from mooring.testing.contract import LEFT_OUT
 
 __all__ = [
     "EVIDENCE",

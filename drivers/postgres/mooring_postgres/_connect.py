@@ -11,7 +11,7 @@ from mooring.core import OpenError
 
 from mooring_postgres._adapt import adapters
 from mooring_postgres._connection import LEAST, BoundedConnection
-from mooring_postgres._params import connection_params, session_settings
+from mooring_postgres._params import connection_params, described, session_settings
 from mooring_postgres._refusals import open_error, shows_secret
 from mooring_postgres._target import addresses, target
 
@@ -61,7 +61,7 @@ def connect(
             connection.close()
             raise
     except psycopg.Error as cause:
-        failure = open_error(cause, config, params)
+        failure = open_error(cause, described(config, migration=migration), params)
         # A copy, since psycopg's error keeps the connection, which shows all of params.
         failure.__cause__ = None if shows_secret(cause, params) else copy(cause)
         params.clear()  # the traceback keeps this frame, which some reporters show

@@ -7,18 +7,15 @@ it is.
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import psycopg
 from mooring.core import OpenError, UnavailableError
 from psycopg.errors import ConnectionTimeout
 
 from mooring_postgres._connection import DeadlineError
-from mooring_postgres._params import described, secret_values
+from mooring_postgres._params import secret_values
 from mooring_postgres._tls import tls_hint
-
-if TYPE_CHECKING:
-    from mooring_postgres._config import PostgresConfig
 
 _TLS: Final = "TLS"  # its hint depends on how it was tried
 # Whether it can be otherwise later, what the text holds, what that means, and what to
@@ -112,16 +109,15 @@ _KNOWN: Final[tuple[tuple[type[OpenError], str, str, str], ...]] = (
 
 
 def open_error(
-    cause: psycopg.Error, config: "PostgresConfig", params: Mapping[str, str | int]
+    cause: psycopg.Error, target: str, params: Mapping[str, str | int]
 ) -> OpenError:
     """Return the error for a connection that could not be opened.
 
     Args:
         cause: What psycopg raised.
-        config: The configuration.
+        target: Where it should have led.
         params: The keywords that it was tried with, secrets included: none is told.
     """
-    target = described(config)
     if isinstance(cause, ConnectionTimeout | DeadlineError):
         return UnavailableError(
             f"{target} did not answer in time (connect_timeout)",

@@ -68,7 +68,7 @@ class PostgresStore(SqlStoreBase[PostgresSession]):
         timeout = min(timeout, connect_timeout(self.config, migration=migration))
         return PostgresSession(
             connect(self.config, timeout=timeout, migration=migration),
-            target=self.target,
+            target=described(self.config, migration=migration),
             ping_timeout=self.config.ping_timeout,
             read=self._read_row,
         )

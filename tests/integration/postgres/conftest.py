@@ -4,10 +4,12 @@ import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
 import pytest
+import trustme
 from mooring import core
 from mooring_postgres import PostgresStore
 from mooring_postgres.testing import (
@@ -28,6 +30,14 @@ def proxy(postgres_server: DatabaseServer) -> Iterator[Proxy]:
     """A proxy in front of the server of the run; it forwards."""
     with Proxy(postgres_server) as proxy:
         yield proxy
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> trustme.CA:
+    """A certificate authority; its certificate is in ``ca.pem``."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    return authority
 
 
 @pytest.fixture

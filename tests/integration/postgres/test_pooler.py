@@ -69,6 +69,16 @@ class TestMigrations:
         with core.open({**direct, "pooler": "transaction"}) as store:
             assert migrate.Migrator(store).at_head()
 
+    def test_a_way_that_leads_nowhere_is_told_as_theirs(
+        self, direct: dict[str, Any], plain: Plain
+    ) -> None:
+        url = "postgresql://nobody@127.0.0.1:1/elsewhere"
+        with pytest.raises(core.UnavailableError) as caught:
+            core.open({**direct, "migration_conn_string": url})
+
+        assert caught.value.message.startswith("127.0.0.1:1/elsewhere: no server")
+        assert tables(plain) == []
+
     @pytest.mark.parametrize("wrong", ["database", "schema"])
     def test_a_way_to_another_place_is_refused(
         self,

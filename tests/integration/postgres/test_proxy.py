@@ -38,14 +38,6 @@ def table(postgres_server: DatabaseServer) -> Iterator[str]:
 
 
 @pytest.fixture
-def authority(tmp_path: Path) -> trustme.CA:
-    """A certificate authority; its certificate is in ``ca.pem``."""
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    return authority
-
-
-@pytest.fixture
 def tls_proxy(
     postgres_server: DatabaseServer, authority: trustme.CA
 ) -> Iterator[Proxy]:

@@ -37,14 +37,6 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def authority(tmp_path: Path) -> trustme.CA:
-    """An authority; its certificate is in ``ca.pem``."""
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    return authority
-
-
-@pytest.fixture
 def serve(postgres_server: DatabaseServer, authority: trustme.CA) -> Iterator[Serve]:
     """Start a proxy that proves to be NAME by a certificate of the authority."""
     with ExitStack() as stack:

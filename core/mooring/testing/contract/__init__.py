@@ -10,11 +10,12 @@ from mooring.testing.contract._capabilities import (
     requires_sql,
     why_not,
 )
-from mooring.testing.contract._contract_fixtures import ContractFixtures
+from mooring.testing.contract._contract_fixtures import LEFT_OUT, ContractFixtures
 from mooring.testing.contract._driver_contract import GROUPS, DriverContract
 
 __all__ = [
     "GROUPS",
+    "LEFT_OUT",
     "ContractFixtures",
     "DriverContract",
     "lacks",

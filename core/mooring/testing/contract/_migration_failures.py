@@ -5,6 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from mooring import core, migrate
+from mooring.core import Capability
+from mooring.testing.contract._capabilities import requires
 
 MigrationFile = Callable[..., migrate.Source]
 TablesOf = Callable[[core.SqlStore], list[str]]
@@ -20,6 +22,7 @@ def versions(store: core.SqlStore) -> list[int]:
 class MigrationFailuresContract:
     """A migration that fails says where, and what state it left."""
 
+    @requires(Capability.TRANSACTIONAL_DDL)
     def test_malformed_sql_names_its_place_and_what_is_kept(
         self,
         empty: core.SqlStore,
@@ -46,6 +49,7 @@ class MigrationFailuresContract:
         assert versions(empty) == [0, 1]
         assert tables() == {"a"}
 
+    @requires(Capability.TRANSACTIONAL_DDL)
     def test_on_a_new_database_a_failure_keeps_nothing_at_all(
         self, empty: core.SqlStore, migration_file: MigrationFile, tables_of: TablesOf
     ) -> None:
@@ -98,6 +102,7 @@ class MigrationFailuresContract:
         assert tables() == {"a"}
         assert empty.execute("SELECT x FROM a").scalar() == 1
 
+    @requires(Capability.TRANSACTIONAL_DDL)
     @pytest.mark.parametrize("word", ["BEGIN", "COMMIT", "END", "ROLLBACK", "begin"])
     def test_a_transaction_of_its_own_is_refused_with_its_line(
         self,
@@ -140,6 +145,7 @@ class MigrationFailuresContract:
             assert tables() == {"a"}
         empty.execute("INSERT INTO a VALUES (1)")
 
+    @requires(Capability.TRANSACTIONAL_DDL)
     def test_a_byte_order_mark_hides_no_commit(
         self,
         empty: core.SqlStore,

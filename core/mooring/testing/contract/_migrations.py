@@ -75,12 +75,6 @@ class MigrationsContract:
     """What a driver does for `mooring.migrate`: its folder, its units, its lock."""
 
     @pytest.fixture
-    def bare(self, config: dict[str, object]) -> Any:
-        """A store in which nothing was applied yet."""
-        with core.open(config, migrate="skip") as store:
-            yield store
-
-    @pytest.fixture
     def app_files(self, tmp_path: Path) -> migrate.Source:
         """Migrations of an application."""
         files = {"1_first.sql": FIRST, "2_second.sql": SECOND}
@@ -89,9 +83,9 @@ class MigrationsContract:
     # -- the driver's own files -----------------------------------------------------
 
     def test_its_folder_holds_the_four_migrations_each_with_a_way_back(
-        self, bare: core.SqlStore
+        self, empty: core.SqlStore
     ) -> None:
-        folder = core.driver_folder(bare)
+        folder = core.driver_folder(empty)
         assert folder is not None
         source = migrate.Source(folder)
         files = source.files()
@@ -104,10 +98,10 @@ class MigrationsContract:
             assert parsed.down, file.name
 
     def test_its_folder_can_be_read_as_often_as_one_likes(
-        self, bare: core.SqlStore
+        self, empty: core.SqlStore
     ) -> None:
         def content() -> dict[str, bytes]:
-            folder = core.driver_folder(bare)
+            folder = core.driver_folder(empty)
             assert folder is not None
             twice = [
                 {file.name: file.read_bytes() for file in folder.iterdir()}
@@ -117,25 +111,25 @@ class MigrationsContract:
             return twice[0]
 
         before = content()
-        bare.close()
+        empty.close()
 
         assert before
         assert content() == before
 
     def test_a_new_store_has_no_version_table_and_looking_makes_none(
-        self, bare: Any
+        self, empty: Any
     ) -> None:
-        assert bare.migration_versions(TABLE) is None
-        assert bare.migration_versions(TABLE) is None
-        assert not migrate.Migrator(bare).at_head()
-        assert count(bare, TABLE) == -1
+        assert empty.migration_versions(TABLE) is None
+        assert empty.migration_versions(TABLE) is None
+        assert not migrate.Migrator(empty).at_head()
+        assert count(empty, TABLE) == -1
 
     def test_they_apply_from_nothing_and_are_noted_with_time_digest_and_seconds(
-        self, bare: Any
+        self, empty: Any
     ) -> None:
-        migrator = migrate.Migrator(bare)
+        migrator = migrate.Migrator(empty)
         steps = migrator.up()
-        rows = bare.migration_versions(TABLE)
+        rows = empty.migration_versions(TABLE)
 
         assert [step.version for step in steps] == list(OWN)
         assert [row.version for row in rows] == list(OWN)
@@ -144,7 +138,7 @@ class MigrationsContract:
             assert len(row.digest) == 64
             assert row.duration >= 0
         assert {found.state for found in migrator.status()} == {"applied"}
-        assert [count(bare, table) for table in TABLES] == [0, 0, 0, 0]
+        assert [count(empty, table) for table in TABLES] == [0, 0, 0, 0]
 
     def test_the_version_table_is_goose_s_with_its_first_row(
         self, store: core.SqlStore
@@ -182,8 +176,8 @@ class MigrationsContract:
         assert [step.version for step in migrator.up()] == list(OWN)
         assert [count(store, table) for table in TABLES] == [0, 0, 0, 0]
 
-    def test_a_store_can_be_migrated(self, bare: core.SqlStore) -> None:
-        assert isinstance(bare, core.Migratable)
+    def test_a_store_can_be_migrated(self, empty: core.SqlStore) -> None:
+        assert isinstance(empty, core.Migratable)
 
     # -- the application's ----------------------------------------------------------
 

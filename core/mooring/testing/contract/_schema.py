@@ -163,8 +163,8 @@ class SchemaContract:
             assert list(row.keys()) == columns.split()
 
     def test_no_required_column_takes_null(self, filled: core.SqlStore) -> None:
-        filled.execute("DELETE FROM task_states WHERE parent_state_id IS NOT NULL")
-        # Children first: what a row refers to is not asked, only the column.
+        # Children go first: an engine may refuse to change a key because of them.
+        filled.execute("DELETE FROM task_states WHERE task_exec_id = 't2'")
         for table, columns in reversed(REQUIRED.items()):
             for column in columns.split():
                 with pytest.raises(core.NotNullViolation):
@@ -238,13 +238,11 @@ class SchemaContract:
         assert taken == ALLOWED.get(type_, combinations)
 
     def test_should_enforce_check_constraints(self, filled: core.SqlStore) -> None:
+        for role in ("guest", "", "Admin", "superuser", " user"):
+            with pytest.raises(core.CheckViolation):
+                filled.execute(USER, {"id": role, "email": role, "role": role})
         for role in ("admin", "user"):
             filled.execute(USER, {"id": role, "email": role, "role": role})
-        for role in ("guest", "", "Admin", "superuser", " user"):
-            # No e-mail that is taken, in any case: only the role is at fault.
-            values = {"id": f"as {role}", "email": f"as {role}", "role": role}
-            with pytest.raises(core.CheckViolation):
-                filled.execute(USER, values)
         set_usage = "UPDATE task_states SET usage = :usage"
         for usage in (None, "[]", '[{"total": 1}]', " [1, [2]] "):
             filled.execute(FLOW, {"id": f"ok {usage}", "usage": usage})

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from mooring import core, migrate
+from mooring.core import Capability
 
 PATIENCE = 20.0
 Spawn = Callable[..., "Future[Any]"]
@@ -178,6 +179,8 @@ class TracesContract:
             inside = state()
             with store.transaction() as tx:
                 tx.execute(ADD, {"id": "u1"})
+            if Capability.SERIALIZABLE in store.capabilities:
+                store.run(lambda tx: tx.execute(ADD, {"id": "u2"}))
             with store.read() as snapshot:
                 snapshot.execute(COUNT)
             core.health_check(store, deep=True)
