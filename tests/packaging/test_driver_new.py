@@ -16,7 +16,7 @@ Wheels = Mapping[str, Path]
 
 FULL = os.environ.get("MOORING_SOAK") == "1"
 # What changes most easily without notice: what core asks of a driver's own SQL.
-GROUPS = ("lifecycle", "shipped-schema", "migrator", "migration-failures", "errors")
+GROUPS = ("lifecycle", "schema", "migrator", "migration-failures", "errors")
 
 NEW = """
     import sys
