@@ -8,8 +8,6 @@ from subprocess import Popen
 from time import sleep
 from typing import Any
 
-import pytest
-
 from mooring import core, migrate
 from mooring.core import Capability
 from mooring.testing.contract._capabilities import requires
@@ -70,7 +68,6 @@ def killed(process: "Popen[str]", random: Random) -> str:
 class CrashContract:
     """A killed process loses nothing that was acknowledged and leaves no halves."""
 
-    @pytest.mark.soak
     @requires(Capability.DURABLE, Capability.MULTI_PROCESS)
     def test_what_was_acknowledged_survives_the_kill_of_its_writer(
         self, config: dict[str, object], program: Program, loop: Loop
@@ -92,7 +89,6 @@ class CrashContract:
                 assert health.ok, health
         assert acknowledged
 
-    @pytest.mark.soak
     @requires(
         Capability.DURABLE, Capability.MULTI_PROCESS, Capability.TRANSACTIONAL_DDL
     )

@@ -55,7 +55,6 @@ class HistoriesContract:
         """Options with which connections are replaced and waits end in errors."""
         return {"conn_max_lifetime": 0.05, "statement_timeout": 0.3, **hasty}
 
-    @pytest.mark.soak
     @pytest.mark.parametrize("clients", [2, 6])
     def test_threads_see_no_anomaly(
         self, workplace: core.SqlStore, loop: Loop, clients: int
@@ -67,7 +66,6 @@ class HistoriesContract:
 
         assert_in_order(history, workplace)
 
-    @pytest.mark.soak
     @requires(Capability.DURABLE)
     def test_threads_see_no_anomaly_where_much_goes_wrong(
         self,
@@ -84,7 +82,6 @@ class HistoriesContract:
 
         assert_in_order(history, workplace)
 
-    @pytest.mark.soak
     @requires(Capability.MULTI_PROCESS)
     def test_processes_see_no_anomaly(
         self,
