@@ -12,7 +12,7 @@ _VERBS = {
     "drivers": ("_drivers", "List the drivers: usable or not, and why."),
     "health": ("_health", "Check a store, without writing to it."),
     "migrate": ("_migrate", "Bring a store's schema up, down, or look at it."),
-    "driver": ("_driver", "For the authors of drivers: prove one."),
+    "driver": ("_driver", "For the authors of drivers: begin one, or prove it."),
     "demo": ("_demo", "Open a new store and run a small workload on it."),
 }
 

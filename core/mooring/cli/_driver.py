@@ -16,4 +16,4 @@ class DriverGroup(LazyGroup):
 
 @click.group(cls=DriverGroup)
 def command() -> None:
-    """Prove a driver."""
+    """Begin a driver, or prove one."""
