@@ -1,9 +1,7 @@
 """The shipped migrations make the same indexes on the drivers that have them."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 from mooring import core
@@ -35,14 +33,16 @@ QUERIES = {
 
 
 @pytest.fixture
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[core.SqlStore]:
+def sqlite_config(tmp_path: Path) -> dict[str, object]:
+    """Options of a new file."""
+    return {"driver": "sqlite", "path": str(tmp_path / "app.db")}
+
+
+@pytest.fixture
+def store(request: pytest.FixtureRequest) -> Iterator[core.SqlStore]:
     """A migrated store of the driver."""
-    driver = request.param
-    config: Any = {"driver": driver, "path": str(tmp_path / "app.db")}
-    if driver == "postgres":
-        config = request.getfixturevalue("postgres_config")
-    with ExitStack() as stack:
-        yield stack.enter_context(core.open(config))
+    with core.open(request.getfixturevalue(f"{request.param}_config")) as store:
+        yield store
 
 
 def indexes(store: core.SqlStore) -> list[str]:
