@@ -44,7 +44,8 @@ class TemplateDatabases(ScratchDatabases, Protocol):
         """Make a copy of a database, and drop it at the end of the block.
 
         Args:
-            template: The options of a database of `empty`. No store has it open.
+            template: The options of a database that `ScratchDatabases.empty` made. No
+                store has it open.
         """
         ...
 
