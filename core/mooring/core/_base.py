@@ -186,32 +186,38 @@ class SqlStoreBase(Generic[S]):
         """Remember how far a version table is, for the repr; a migrator says so."""
         self._schema[table] = f"v{version} ({applied}/{known})"
 
-    @contextmanager
-    def interposed(self, make: Callable[[Pool[Any]], Pool[Any]]) -> Iterator[None]:
-        """Put other pools between the store and its users for a ``with`` block.
+    def interpose(self, make: Callable[[Pool[Any]], Pool[Any]]) -> None:
+        """Put other pools between the store and its users, until it is closed.
 
         For tests that disturb or undo what a store does: scopes and single statements
         borrow from them, under the same rules. The driver's own work, migrations and
-        health checks, does not. Blocks may stand inside each other.
+        health checks, does not.
 
         Args:
             make: Called with the pool of writers and, where it is another one, with
-                that of readers; returns what stands before it. It is closed at the end
-                of the block, or with the store.
+                that of readers; returns what stands before it.
+        """
+        writers = make(self._to_write)
+        shared = self._to_read is self._to_write
+        self._to_read = writers if shared else make(self._to_read)
+        self._to_write = writers
+
+    @contextmanager
+    def interposed(self, make: Callable[[Pool[Any]], Pool[Any]]) -> Iterator[None]:
+        """Interpose pools for a ``with`` block; blocks may stand inside each other.
 
         Raises:
             StoreBusyError: At the end, a connection was still lent after
-                ``close_timeout``.
+                ``close_timeout``. The pools are gone nevertheless.
         """
-        writers, readers = self._to_write, self._to_read
-        before_writers = make(writers)
-        before_readers = before_writers if readers is writers else make(readers)
-        self._to_write, self._to_read = before_writers, before_readers
+        before = self._to_read, self._to_write
+        self.interpose(make)
+        between = self._to_read, self._to_write
         try:
             yield
         finally:
-            self._to_write, self._to_read = writers, readers
-            _close_all([before_readers, before_writers], self.config.close_timeout)
+            self._to_read, self._to_write = before
+            _close_all(between, self.config.close_timeout)
 
     @property
     def closed(self) -> bool:
@@ -231,8 +237,8 @@ class SqlStoreBase(Generic[S]):
                     hint="leave the block first",
                 )
         self._closed = True
-        # Those in between first, as they borrow from the others; the writers last,
-        # since the last one to go may still have to tidy up.
+        # Those between first, as they borrow from the others; the writers last, since
+        # the last one to go may still have to tidy up.
         _close_all(
             [self._to_read, self._to_write, self._readers, self._writers],
             self.config.close_timeout,

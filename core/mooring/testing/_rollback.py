@@ -92,6 +92,7 @@ class _NestedSession:
         self._session: Any = lease.connection
         self._in_scope = False
         self._read_only = False
+        self._streams: list[Any] = []
 
     @property
     def in_transaction(self) -> bool:
@@ -115,7 +116,9 @@ class _NestedSession:
     def stream(self, statement: Statement, text: str, values: Any, size: int) -> Any:
         """Yield the columns with *size* rows at a time; see `Session`."""
         self._refuse_write(statement)
-        return self._session.stream(statement, text, values, size)
+        batches = self._session.stream(statement, text, values, size)
+        self._streams.append(batches)
+        return batches
 
     def begin(self, *, isolation: str | None, read_only: bool) -> None:  # noqa: ARG002 - the outer transaction has it
         """Set the savepoint that stands for the beginning."""
@@ -131,6 +134,11 @@ class _NestedSession:
         """Go back to it, if a scope is open."""
         was_open = self.in_transaction
         self._in_scope = self._read_only = False
+        streams, self._streams = self._streams, []
+        for batches in streams:
+            # An engine's cursor must not outlive the savepoint that it was made behind.
+            if not batches.gi_running:
+                batches.close()
         if was_open:
             self._session.rollback_to(_SCOPE)
 
