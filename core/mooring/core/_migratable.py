@@ -87,9 +87,9 @@ class LimitsStatements(Protocol):
 class LetsFilesCommit(Protocol):
     """What a `MigrationSession` has, too, where a file may end its own transaction.
 
-    Its units, of one transaction, run the file's BEGIN and COMMIT; they have a ``kept``:
-    how many of the pieces given to ``execute`` stay whatever happens, from the first on.
-    Other engines refuse both with `StatementNotAllowedError`.
+    Its units, of one transaction, run the file's BEGIN and COMMIT. They have a
+    ``kept``: how many of the pieces given to ``execute`` stay whatever happens, from
+    the first on. Other engines refuse both with `StatementNotAllowedError`.
     """
 
     def commits_in(self, sql: str) -> int | None:

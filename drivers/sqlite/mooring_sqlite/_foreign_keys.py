@@ -1,43 +1,40 @@
 """What a migration did to rows that refer to others, while foreign keys were off."""
 
 from collections import Counter
-from typing import Final
-
 from mooring.core import ForeignKeyViolation, StoreError
 
 from mooring_sqlite._session import SqliteSession
 
 _Row = tuple[object, ...]
 
-_MISMATCH: Final = None  # a key refers to no unique column: rows cannot be checked
-
 
 class ForeignKeyCheck:
     """Compares the rows without their parent before and after each file.
 
-    The whole database is read for that (sqlite.org/pragma.html#pragma_foreign_key_check),
+    The whole database is read for that (``foreign_key_check``, sqlite.org/pragma.html),
     so what was found after one file serves as what was there before the next, unless
     another connection wrote between.
     """
 
     def __init__(self, session: SqliteSession) -> None:
         self._session = session
-        # Counted: rows of a table WITHOUT ROWID all look the same.
-        self._before: Counter[_Row] | None = _MISMATCH
-        self._after: Counter[_Row] | None = _MISMATCH
+        # Counted: rows of a table WITHOUT ROWID all look the same. None where a key
+        # refers to no unique column, so that rows cannot be checked.
+        self._before: Counter[_Row] | None = None
+        self._after: Counter[_Row] | None = None
         self._seen: object = None
 
     def begin(self) -> None:
         """Look at what is there; the transaction has begun, so nobody else writes."""
         # It changes with the commits of others only (sqlite.org/pragma.html).
         ((version,),) = self._session.query("PRAGMA data_version")
-        if self._before is _MISMATCH or version != self._seen:
+        if self._before is None or version != self._seen:
             self._seen = version
             try:
                 self._before = self._broken()
             except StoreError:
                 # It was there before, and is not this unit's to mend.
-                self._before = _MISMATCH
+                self._before = None
         self._after = self._before
 
     def refuse_broken(self) -> None:
@@ -46,7 +43,7 @@ class ForeignKeyCheck:
         Raises:
             StoreError: A key refers to no unique column, now.
         """
-        if self._after is _MISMATCH:
+        if self._after is None:
             return
         found = self._broken()
         broken = found - self._after
@@ -66,7 +63,7 @@ class ForeignKeyCheck:
 
     def forget(self) -> None:
         """Look again before the next file: this one wrote without being checked."""
-        self._before = _MISMATCH
+        self._before = None
 
     def _broken(self) -> Counter[_Row]:
         return Counter(self._session.query("PRAGMA foreign_key_check"))

@@ -296,17 +296,24 @@ class SqliteUnit:
             self._sets_pragmas = False
         if self._hides_tables:
             self._drop_temporary()
-            self._hides_tables = False
+            # What was read in a transaction cannot be detached in it.
+            if not self._connection.in_transaction:
+                self._detach()
+                self._hides_tables = False
 
     def _drop_temporary(self) -> None:
-        """Drop temporary tables and views, and detach databases."""
+        """Drop temporary tables and views, which go with all that belongs to them."""
         query = self._session.query
-        found = "SELECT type, name FROM sqlite_temp_master WHERE type IN ('table', 'view')"
+        found = (
+            "SELECT type, name FROM sqlite_temp_master WHERE type IN ('table', 'view')"
+        )
         for kind, name in query(f"{found} AND name NOT LIKE 'sqlite_%'"):
             query(f"DROP {kind} temp.{_quoted(name)}")
-        for _, name, _ in query("PRAGMA database_list"):
+
+    def _detach(self) -> None:
+        for _, name, _ in self._session.query("PRAGMA database_list"):
             if name not in ("main", "temp"):
-                query(f"DETACH {_quoted(name)}")
+                self._session.control(f"DETACH {_quoted(name)}")
 
     def _leave(self) -> None:
         if not self._session.reset():
