@@ -1,6 +1,7 @@
 """What a migration did to rows that refer to others, while foreign keys were off."""
 
 from collections import Counter
+
 from mooring.core import ForeignKeyViolation, StoreError
 
 from mooring_sqlite._session import SqliteSession
