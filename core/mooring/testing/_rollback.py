@@ -69,10 +69,7 @@ class _OneConnection:
 
     def _begin(self, timeout: float) -> "_NestedSession":
         if self._begun:
-            raise core.ConnectionLostError(
-                "the transaction of the test was lost with its connection",
-                hint="use the fixture store, a database of its own for each test",
-            )
+            raise _gone()
         lease = self._from.acquire(timeout)
         try:
             lease.connection.begin(isolation=self._isolation, read_only=False)
@@ -121,7 +118,12 @@ class _NestedSession:
         return batches
 
     def begin(self, *, isolation: str | None, read_only: bool) -> None:  # noqa: ARG002 - the outer transaction has it
-        """Set the savepoint that stands for the beginning."""
+        """Set the savepoint that stands for the beginning.
+
+        Outside of a transaction some engines would begin one, and commit it.
+        """
+        if not self._session.in_transaction:
+            raise _gone()
         self._session.savepoint(_SCOPE)
         self._in_scope, self._read_only = True, read_only
 
@@ -177,6 +179,14 @@ class _NestedSession:
                 "a write where only reads are possible",
                 hint="write in store.transaction(), or with store.execute()",
             )
+
+
+def _gone() -> core.ConnectionLostError:
+    return core.ConnectionLostError(
+        "the transaction that is to be rolled back is over already: its connection was"
+        " lost, or the engine ended it after an error",
+        hint="use the fixture store, a database of its own for each test",
+    )
 
 
 def _busy(waited: float, _: PoolStats, holders: list[str]) -> core.MooringError:
