@@ -27,6 +27,7 @@ def rolled_back(store: core.SqlStore) -> Iterator[None]:
 
     Raises:
         UnsupportedByDriver: The store has no savepoints; the block was not entered.
+        NestedTransactionError: Nor where the context has an open scope of the store.
         StoreBusyError: At the end, another thread still had the connection.
     """
     if not isinstance(store, core.SqlStoreBase):
@@ -38,6 +39,7 @@ def rolled_back(store: core.SqlStore) -> Iterator[None]:
             hint="use the fixture store, a database of its own for each test",
         )
     store.require(Capability.SAVEPOINTS)
+    store.refuse_nested()
     serializable = Capability.SERIALIZABLE in store.capabilities
     one = _OneConnection("serializable" if serializable else None)
     with store.interposed(one.before):
