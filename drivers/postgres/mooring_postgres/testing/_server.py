@@ -147,6 +147,8 @@ class PostgresServer(DatabaseServer):
                 f"--pwfile={password}",
                 "--auth-local=trust",
                 "--auth-host=scram-sha-256",
+                # Each connection pays for it twice, and the password is random.
+                "--set=scram_iterations=1",
                 "--encoding=UTF8",
                 "--locale=C",
                 *(locale if self._version >= 17 else ["--lc-ctype=C.UTF-8"]),
