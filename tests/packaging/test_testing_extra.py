@@ -38,6 +38,13 @@ class Seen(NamedTuple):
 Look = Callable[[Path], Seen]
 
 
+@pytest.fixture(scope="module")
+def with_testing(install: Callable[..., Path], wheels: Mapping[str, Path]) -> Path:
+    """Core, its contract and its command, and the sqlite driver."""
+    wanted = f"{wheels['mooring']}[testing,cli,sqlite]"
+    return install(wanted, wheels["mooring_sqlite"])
+
+
 @pytest.fixture
 def look(tmp_path: Path) -> Look:
     """Run the project's tests in an environment, and show what does not vary."""
@@ -71,11 +78,10 @@ def look(tmp_path: Path) -> Look:
 
 
 def test_the_extra_changes_nothing_in_an_unrelated_projects_tests(
-    install: Callable[..., Path], wheels: Mapping[str, Path], look: Look
+    install: Callable[..., Path], with_testing: Path, look: Look
 ) -> None:
     without = look(install("pytest", "hypothesis"))
-    wanted = f"{wheels['mooring']}[testing,sqlite]"
-    beside = look(install(wanted, wheels["mooring_sqlite"]))
+    beside = look(with_testing)
 
     assert "4 passed, 1 warning" in without.output
     assert without.code == 1
@@ -84,10 +90,8 @@ def test_the_extra_changes_nothing_in_an_unrelated_projects_tests(
 
 
 def test_a_driver_from_its_wheel_is_checked_outside_the_tree(
-    install: Callable[..., Path], wheels: Mapping[str, Path], run: Callable[..., str]
+    with_testing: Path, run: Callable[..., str]
 ) -> None:
-    wanted = f"{wheels['mooring']}[testing,cli,sqlite]"
-    python = install(wanted, wheels["mooring_sqlite"])
     code = """
         import sys
         from mooring.cli import main
@@ -95,7 +99,7 @@ def test_a_driver_from_its_wheel_is_checked_outside_the_tree(
         sys.argv[1:] = ["driver", "check", "sqlite", "--group", "savepoints", "--json"]
         main()
         """
-    (found,) = json.loads(run(python, code))["runs"]
+    (found,) = json.loads(run(with_testing, code))["runs"]
 
     assert (found["driver"], found["distribution"]) == ("sqlite", "mooring_sqlite")
     assert found["counts"]["passed"] >= 16

@@ -20,6 +20,7 @@ import psutil  # type: ignore[import-untyped]  # it has no annotations
 import psycopg
 import pytest
 from mooring_postgres.testing import DatabaseServer, PostgresServer, ServerError
+from mooring_postgres.testing._memory import memory_folders
 
 # Longer than a machine under load takes.
 PATIENCE = 60.0
@@ -337,6 +338,27 @@ def test_temporary_folder_that_no_socket_can_be_in_is_not_used(
             assert connection.execute("SELECT 1").fetchone() == (1,)
         assert not Path(server.socket_folder).is_relative_to(folder)
         assert list(folder.iterdir()) == []
+
+
+def test_data_are_kept_in_memory_where_there_is_room_for_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with ExitStack() as stack:
+        folder = common_folder(stack, "memory")
+        monkeypatch.setattr("mooring_postgres.testing._memory._FOLDER", str(folder))
+        monkeypatch.setattr("mooring_postgres.testing._memory._ROOM", 1)
+        with PostgresServer(in_memory=True) as server:
+            assert Path(server.socket_folder).is_relative_to(folder)
+        assert memory_folders() == (str(folder),)
+        monkeypatch.setattr("mooring_postgres.testing._memory._ROOM", 1 << 60)
+        assert memory_folders() == ()
+        with PostgresServer(in_memory=True) as server, server.connect() as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+            assert list(folder.iterdir()) == []
+
+    assert memory_folders() == ()
+    with pytest.raises(ServerError, match="not durable"):
+        PostgresServer(durable=True, in_memory=True)
 
 
 def test_folders_that_are_closed_to_others_stay_closed_and_do_not_matter(

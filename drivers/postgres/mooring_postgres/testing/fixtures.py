@@ -39,7 +39,7 @@ def postgres_server() -> Iterator[DatabaseServer]:
             if url:
                 server = DatabaseServer.from_url(url)
             else:
-                server = stack.enter_context(PostgresServer())
+                server = stack.enter_context(PostgresServer(in_memory=True))
         except ServerError as error:
             pytest.fail(f"{_URL_VARIABLE}: {error}" if url else str(error), False)
         yield server
