@@ -144,6 +144,13 @@ def with_sqlite(install: Install, wheels: Mapping[str, Path]) -> Path:
 
 
 @pytest.fixture(scope="session")
+def with_testing(install: Install, wheels: Mapping[str, Path]) -> Path:
+    """Core, its command and the sqlite driver, with what the tests of others need."""
+    wanted = f"{wheels['mooring']}[testing,cli,sqlite]"
+    return install(wanted, wheels["mooring_sqlite"])
+
+
+@pytest.fixture(scope="session")
 def with_postgres(install: Install, wheels: Mapping[str, Path]) -> Path:
     """Core and the PostgreSQL driver, with the client library that brings its own."""
     return install(wheels["mooring"], f"{wheels['mooring_postgres']}[binary]")
