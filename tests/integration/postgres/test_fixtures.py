@@ -33,6 +33,24 @@ THREE_TESTS = """
             print(options["port"], options["dbname"], schema)
     """
 
+# Each ends every session but its own, that of the fixtures too.
+THREE_TESTS_AND_A_CRASH = """
+    import psycopg, pytest
+
+    @pytest.mark.parametrize("number", [1, 2, 3])
+    def test_schema_can_be_made_and_dropped(postgres_config, number):
+        options = dict(postgres_config)
+        schema = (options.pop("driver"), options.pop("schema"))[1]
+        sql = "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'mooring%'"
+        with psycopg.connect(**options) as connection:
+            assert connection.execute(sql).fetchall() == [(schema,)]
+            ended = connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            ).fetchall()
+        assert ended == [(True,)]
+    """
+
 START_IN = """
 import site, sys
 site.addsitedir(sys.argv.pop(1))
@@ -77,6 +95,13 @@ def test_each_test_has_an_empty_schema_on_one_server(run_pytest: Pytest) -> None
     assert code == 0, output
     ports, databases, schemas = (set(column) for column in zip(*printed, strict=True))
     assert (len(ports), len(databases), len(schemas)) == (1, 1, 3)
+
+
+def test_a_test_may_end_all_sessions(run_pytest: Pytest) -> None:
+    code, output = run_pytest(THREE_TESTS_AND_A_CRASH, {})
+
+    assert code == 0, output
+    assert "3 passed" in output
 
 
 def test_server_that_the_environment_names_is_used_and_left_clean(

@@ -199,9 +199,9 @@ class HealthContract:
         *,
         deep: bool,
     ) -> None:
-        seconds, _ = loop(1, 10)
+        tenths, _ = loop(3, 100)
         store = open_store(conn_max_lifetime=lifetime, pool_timeout=PATIENCE)
-        deadline = monotonic() + seconds
+        deadline = monotonic() + tenths / 10
 
         def write(worker: int) -> int:
             done = 0
