@@ -109,7 +109,7 @@ def test_close_waits_a_bounded_time_and_who_was_there_first_may_finish(
     entered, done = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with store._values_in_turn(PATIENCE) as values:
+        with store.values(PATIENCE) as values:
             entered.set()
             done.wait(PATIENCE)
             values[b"a"] = b"1"

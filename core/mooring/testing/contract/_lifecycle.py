@@ -16,17 +16,19 @@ import pytest
 
 from mooring import core
 from mooring.core import Capability
-from mooring.testing.contract._capabilities import requires
+from mooring.testing.contract._capabilities import lacks, requires, requires_sql
+from mooring.testing.contract._forked import in_child
+from mooring.testing.contract._given import Holds, Write
 
 PATIENCE = 20.0
 Spawn = Callable[..., "Future[Any]"]
 Program = Callable[[str], "Popen[str]"]
 OpenStore = Callable[..., core.SqlStore]
+SaysClosed = Callable[[core.Store], None]
 COUNT = "SELECT count(*) FROM users"
 ADD = "INSERT INTO users (id, email, role) VALUES (:id, :id, 'user')"
 USES: dict[str, Callable[[core.SqlStore], object]] = {
     "execute": lambda store: store.execute(COUNT),
-    "a write": lambda store: store.execute(ADD, {"id": "u"}),
     "transaction": lambda store: store.transaction().__enter__(),
     "read": lambda store: store.read().__enter__(),
 }
@@ -71,14 +73,14 @@ class LifecycleContract:
     """Open, used, closed: once, in order, and in the process that opened it."""
 
     def test_a_store_is_what_its_protocols_ask_for(
-        self, store: core.SqlStore, config: dict[str, object]
+        self, store: core.Store, config: dict[str, object], *, speaks_sql: bool
     ) -> None:
-        assert isinstance(store, core.SqlStore)
+        assert isinstance(store, core.SqlStore if speaks_sql else core.Store)
         assert store.driver == config["driver"] == store.config.driver
         assert weakref.ref(store)() is store
 
     def test_a_store_has_no_capability_that_its_driver_does_not_declare(
-        self, store: core.SqlStore
+        self, store: core.Store
     ) -> None:
         declared = core.default_registry().info(store.driver).capabilities
         (entry,) = [entry for entry in core.drivers() if entry.name == store.driver]
@@ -104,23 +106,37 @@ class LifecycleContract:
             core.open(config, **options)
         assert list(tmp_path.iterdir()) == []
 
-    def test_leaving_the_block_closes(self, config: dict[str, object]) -> None:
+    def test_leaving_the_block_closes(
+        self, config: dict[str, object], says_closed: SaysClosed
+    ) -> None:
         with core.open(config) as store:
-            store.execute(COUNT)
+            assert core.health_check(store).ok
 
-        with pytest.raises(core.StoreClosedError):
-            store.execute(COUNT)
+        says_closed(store)
 
     def test_an_exception_in_the_block_closes_and_goes_on(
-        self,
-        config: dict[str, object],
+        self, config: dict[str, object], says_closed: SaysClosed
     ) -> None:
         with pytest.raises(ZeroDivisionError), core.open(config) as store:
             raise ZeroDivisionError
 
-        with pytest.raises(core.StoreClosedError):
-            store.execute(COUNT)
+        says_closed(store)
 
+    def test_a_write_after_close_says_so(
+        self, store: core.Store, write: Write, holds: Holds
+    ) -> None:
+        write(store, "u1")
+        assert holds(store, "u1")
+        store.close()
+
+        for use in (write, holds):
+            with pytest.raises(core.StoreClosedError, match="closed") as caught:
+                use(store, "u1")
+
+            assert caught.value.hint is not None
+            assert not caught.value.retryable
+
+    @requires_sql()
     @pytest.mark.parametrize("use", USES.values(), ids=USES)
     def test_every_use_after_close_says_so(
         self, store: core.SqlStore, use: Callable[[core.SqlStore], object]
@@ -133,6 +149,7 @@ class LifecycleContract:
         assert caught.value.hint is not None
         assert not caught.value.retryable
 
+    @requires_sql()
     @requires(Capability.SERIALIZABLE)
     def test_run_after_close_says_so(self, store: core.SqlStore) -> None:
         store.close()
@@ -140,15 +157,17 @@ class LifecycleContract:
         with pytest.raises(core.StoreClosedError, match="closed"):
             store.run(lambda tx: tx.execute(COUNT))
 
-    def test_closing_again_does_nothing(self, store: core.SqlStore) -> None:
+    def test_closing_again_does_nothing(
+        self, store: core.Store, says_closed: SaysClosed
+    ) -> None:
         store.close()
         store.close()
-        with pytest.raises(core.StoreClosedError), store:
-            store.execute(COUNT)
+        with store:
+            says_closed(store)
 
     def test_repr_names_the_driver_and_the_state_and_no_secret(
         self,
-        store: core.SqlStore,
+        store: core.Store,
     ) -> None:
         secrets = [
             value.reveal()
@@ -156,8 +175,9 @@ class LifecycleContract:
             if isinstance(value, core.Secret)
         ]
         texts = [repr(store), str(store)]
-        with store.transaction():
-            texts.append(repr(store))
+        if isinstance(store, core.SqlStore):
+            with store.transaction():
+                texts.append(repr(store))
         store.close()
 
         for text in texts:
@@ -182,16 +202,19 @@ class LifecycleContract:
         self, config: dict[str, object]
     ) -> None:
         store = core.open(config)
-        with store.transaction() as tx:
-            tx.execute(ADD, {"id": "u1"})
+        if isinstance(store, core.SqlStore):
+            with store.transaction() as tx:
+                tx.execute(ADD, {"id": "u1"})
+            del tx
         store.close()
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            del store, tx
+            del store
             gc.collect()
 
         assert not caught
 
+    @requires_sql()
     def test_close_waits_a_bounded_time_and_says_who_has_a_connection(
         self, open_store: OpenStore, spawn: Spawn
     ) -> None:
@@ -221,6 +244,7 @@ class LifecycleContract:
         assert "close_timeout" in caught.value.hint
         store.close()
 
+    @requires_sql()
     def test_close_is_patient_with_who_is_about_to_leave(
         self, open_store: OpenStore, spawn: Spawn
     ) -> None:
@@ -245,6 +269,7 @@ class LifecycleContract:
         with pytest.raises(core.StoreClosedError):
             store.execute(COUNT)
 
+    @requires_sql()
     def test_who_waits_for_a_connection_is_told_of_the_close(
         self, open_store: OpenStore, spawn: Spawn
     ) -> None:
@@ -270,14 +295,29 @@ class LifecycleContract:
         assert isinstance(error, core.StoreClosedError)
 
     def test_closing_in_many_threads_is_closing_once(
-        self, store: core.SqlStore, spawn: Spawn
+        self, store: core.Store, spawn: Spawn, says_closed: SaysClosed
     ) -> None:
         for future in [spawn(store.close) for _ in range(8)]:
             future.result(PATIENCE)
 
-        with pytest.raises(core.StoreClosedError):
-            store.execute(COUNT)
+        says_closed(store)
 
+    def test_threads_lose_nothing_of_each_other(
+        self, store: core.Store, write: Write, holds: Holds, spawn: Spawn
+    ) -> None:
+        def work(worker: int) -> list[str]:
+            names = [f"{worker}-{number}" for number in range(8)]
+            for name in names:
+                write(store, name)
+                assert holds(store, name)
+            return names
+
+        for future in [spawn(work, worker) for worker in range(4)]:
+            for name in future.result(PATIENCE):
+                assert holds(store, name)
+        assert not holds(store, "nobody's")
+
+    @requires_sql()
     def test_a_store_that_cannot_be_migrated_is_closed(
         self, config: dict[str, object]
     ) -> None:
@@ -291,14 +331,14 @@ class LifecycleContract:
 
     @requires(Capability.DURABLE)
     def test_what_was_committed_is_there_when_it_is_opened_again(
-        self,
-        config: dict[str, object],
+        self, config: dict[str, object], write: Write, holds: Holds
     ) -> None:
         with core.open(config) as store:
-            store.execute(ADD, {"id": "u1"})
+            write(store, "u1")
         with core.open(config) as store:
-            assert store.execute(COUNT).scalar() == 1
+            assert holds(store, "u1")
 
+    @requires_sql()
     @requires(Capability.DURABLE)
     def test_what_was_committed_outlives_a_process_that_ends_at_once(
         self, config: dict[str, object], program: Program
@@ -318,6 +358,42 @@ class LifecycleContract:
             found = [row["id"] for row in store.execute("SELECT id FROM users")]
         assert found == ["u1"]
 
+    def test_a_forked_child_may_not_use_the_store_and_does_not_harm_it(
+        self, store: core.Store, write: Write, holds: Holds
+    ) -> None:
+        def work() -> None:
+            for use in (write, holds):
+                with pytest.raises(core.StoreClosedError, match="process") as caught:
+                    use(store, "of the child")
+                assert caught.value.hint
+            assert not core.health_check(store).ok
+            store.close()
+
+        write(store, "u1")
+        assert in_child(work, PATIENCE) == ""
+        write(store, "u2")
+
+        assert [holds(store, name) for name in ("u1", "u2")] == [True, True]
+        assert not holds(store, "of the child")
+        assert core.health_check(store).ok
+
+    @lacks(Capability.MULTI_PROCESS)
+    def test_without_multi_process_a_second_process_does_not_get_at_the_data(
+        self, store: core.Store, program: Program, write: Write, holds: Holds
+    ) -> None:
+        write(store, "u1")
+        process = program(
+            "config['connect_timeout'] = 0.2\n"
+            "try:\n"
+            "    core.open(config).close()\n"
+            "except core.StoreBusyError as error:\n"
+            "    assert error.hint and 'process' in error.message, error\n"
+        )
+        run_to_its_end(process)
+
+        assert holds(store, "u1")
+
+    @requires_sql()
     def test_a_forked_child_is_told_that_the_store_is_not_its_own(
         self,
         program: Program,
@@ -338,6 +414,7 @@ class LifecycleContract:
             )
         )
 
+    @requires_sql()
     def test_a_forked_child_that_forgets_the_store_harms_nobody(
         self, program: Program
     ) -> None:
@@ -357,6 +434,7 @@ class LifecycleContract:
             )
         )
 
+    @requires_sql()
     def test_a_scope_that_was_open_at_the_fork_belongs_to_the_parent(
         self,
         program: Program,
@@ -378,6 +456,7 @@ class LifecycleContract:
             )
         )
 
+    @requires_sql()
     @requires(Capability.SAVEPOINTS)
     def test_a_forked_child_may_not_set_a_savepoint_for_its_parent(
         self,
@@ -394,6 +473,7 @@ class LifecycleContract:
             )
         )
 
+    @requires_sql()
     @requires(Capability.MULTI_PROCESS)
     def test_a_forked_child_may_open_a_store_of_its_own(self, program: Program) -> None:
         run_to_its_end(
