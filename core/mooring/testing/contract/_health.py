@@ -179,6 +179,9 @@ class HealthContract:
         store = open_store(max_open_conns=1)
         for deep in (False, True):
             core.health_check(store, deep=deep)
+        if isinstance(store, core.SqlStore):
+            with store.transaction() as tx:
+                tx.execute(ADD, {"id": "u2"})
         write(store, "u1")
 
         assert holds(store, "u1")

@@ -379,17 +379,22 @@ class LifecycleContract:
 
     @lacks(Capability.MULTI_PROCESS)
     def test_without_multi_process_a_second_process_does_not_get_at_the_data(
-        self, store: core.Store, program: Program, write: Write, holds: Holds
+        self, store: core.Store, config: dict[str, object], write: Write, holds: Holds
     ) -> None:
+        def work() -> None:
+            try:
+                own = core.open({**config, "connect_timeout": 0.2})
+            except core.StoreBusyError as busy:
+                refusal = busy
+            else:
+                with own:
+                    assert not holds(own, "u1")
+                return
+            assert refusal.hint
+            assert "process" in refusal.message
+
         write(store, "u1")
-        process = program(
-            "config['connect_timeout'] = 0.2\n"
-            "try:\n"
-            "    core.open(config).close()\n"
-            "except core.StoreBusyError as error:\n"
-            "    assert error.hint and 'process' in error.message, error\n"
-        )
-        run_to_its_end(process)
+        assert in_child(work, PATIENCE) == ""
 
         assert holds(store, "u1")
 
