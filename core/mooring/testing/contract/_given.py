@@ -10,9 +10,13 @@ from mooring import core
 Write = Callable[[Any, str], object]
 Holds = Callable[[Any, str], bool]
 Footprint = Callable[[Any], object]
+RawQuery = Callable[[str], list[tuple[Any, ...]]]
 
 # Those that may be None, which leaves out the tests that ask for them.
-OPTIONAL = ("unreachable_config", "fresh_config", "write", "holds", "footprint")
+OPTIONAL = (
+    *("fresh_config", "unreachable_config"),
+    *("footprint", "holds", "raw_query", "write"),
+)
 
 
 class GivenFixtures:
@@ -35,6 +39,15 @@ class GivenFixtures:
     def fresh_config(self) -> Mapping[str, object] | None:
         """Options of a second store, as new and empty as that of ``config``.
 
+        None by default.
+        """
+        return None
+
+    @pytest.fixture
+    def raw_query(self) -> RawQuery | None:
+        """Read the data of ``config`` past the store: ``raw_query(sql)``, as tuples.
+
+        It opens a connection of its own, with the client library alone, and closes it.
         None by default.
         """
         return None

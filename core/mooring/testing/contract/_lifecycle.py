@@ -18,7 +18,7 @@ from mooring import core
 from mooring.core import Capability
 from mooring.testing.contract._capabilities import lacks, requires, requires_sql
 from mooring.testing.contract._forked import in_child
-from mooring.testing.contract._given import Holds, Write
+from mooring.testing.contract._given import Holds, RawQuery, Write
 
 PATIENCE = 20.0
 Spawn = Callable[..., "Future[Any]"]
@@ -60,6 +60,18 @@ def refused(use):
         assert "process" in str(error) and error.hint, error
     else:
         raise SystemExit("the child may use the store of its parent")
+"""
+
+
+# Commits one row, and is killed in the transaction of another.
+KILLED = """
+import os, signal
+add = "INSERT INTO users (id, email, role) VALUES (:id, :id, 'user')"
+store = core.open(config)
+store.execute(add, {"id": "u1"})
+with store.transaction() as tx:
+    tx.execute(add, {"id": "u2"})
+    os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
@@ -343,20 +355,20 @@ class LifecycleContract:
     def test_what_was_committed_outlives_a_process_that_ends_at_once(
         self, config: dict[str, object], program: Program
     ) -> None:
-        process = program(
-            "import os, signal\n"
-            "store = core.open(config)\n"
-            "sql = \"INSERT INTO users (id, email, role) VALUES (:id, :id, 'user')\"\n"
-            "store.execute(sql, {'id': 'u1'})\n"
-            "with store.transaction() as tx:\n"
-            "    tx.execute(sql, {'id': 'u2'})\n"
-            "    os.kill(os.getpid(), signal.SIGKILL)\n"
-        )
-        process.communicate(timeout=PATIENCE)
+        program(KILLED).communicate(timeout=PATIENCE)
 
         with core.open(config) as store:
             found = [row["id"] for row in store.execute("SELECT id FROM users")]
         assert found == ["u1"]
+
+    @requires_sql()
+    @requires(Capability.DURABLE)
+    def test_what_was_committed_is_all_that_a_kill_leaves_in_the_database_itself(
+        self, program: Program, raw_query: RawQuery
+    ) -> None:
+        program(KILLED).communicate(timeout=PATIENCE)
+
+        assert raw_query("SELECT id FROM users") == [("u1",)]
 
     def test_a_forked_child_may_not_use_the_store_and_does_not_harm_it(
         self, store: core.Store, write: Write, holds: Holds
