@@ -42,7 +42,8 @@ LEFT_OUT = pytest.StashKey[bool]()
 class ContractFixtures(GivenFixtures):
     """The fixtures of `mooring.testing.DriverContract`; `config` is the driver's."""
 
-    # Of the stores of a class, once one was opened; by class, as `config` is.
+    # What is known of the stores of a class; by class, as `config` is.
+    _speaking: ClassVar[dict[type, bool]] = {}
     _present: ClassVar[dict[type, tuple[frozenset[Capability], frozenset[str]]]] = {}
 
     @pytest.fixture(autouse=True)
@@ -55,15 +56,17 @@ class ContractFixtures(GivenFixtures):
 
     def _why_not(self, request: pytest.FixtureRequest) -> str:
         """Return why a test does not apply, "" if it does."""
-        test = request.function
-        if depends_on_sql(test) and not request.getfixturevalue("speaks_sql"):
-            return "the driver's stores speak no SQL"
+        test, kind = request.function, type(self)
+        if depends_on_sql(test):
+            if kind not in self._speaking:
+                self._speaking[kind] = request.getfixturevalue("speaks_sql")
+            if not self._speaking[kind]:
+                return "the driver's stores speak no SQL"
         for name in OPTIONAL:
             if name in request.fixturenames and request.getfixturevalue(name) is None:
                 return f"no {name} is given"
         if not depends_on_store(test):
             return ""
-        kind = type(self)
         if kind not in self._present:
             config = request.getfixturevalue("config")
             with core.open(config, migrate="skip") as store:

@@ -7,6 +7,7 @@ import pytest
 from mooring import core, migrate
 from mooring.core import Capability
 from mooring.testing.contract._capabilities import requires
+from mooring.testing.contract._migration_file import assert_stands_at
 
 MigrationFile = Callable[..., migrate.Source]
 TablesOf = Callable[[core.SqlStore], list[str]]
@@ -40,9 +41,8 @@ class MigrationFailuresContract:
             migrator.up()
         error = caught.value
         assert (error.file, error.version) == ("2_b.sql", 2)
-        assert (error.line, error.column) == (4, 3)
+        assert_stands_at(error, 4, 3, piece=3)
         assert error.statement == "INSERT INTO b\n  VALEUS (1);"
-        assert "2_b.sql:4:3" in error.message
         assert "nothing of this file was kept" in error.state
         assert "version 1" in error.state
         assert isinstance(error.__cause__, core.StatementError)

@@ -14,6 +14,7 @@ import pytest
 from mooring import core, migrate
 from mooring.core import Capability
 from mooring.testing.contract._capabilities import requires
+from mooring.testing.contract._migration_file import assert_stands_at
 
 PATIENCE = 40.0
 TABLE = "goose_db_version"
@@ -222,8 +223,7 @@ class MigrationsContract:
         error = caught.value
 
         assert (error.file, error.version) == ("2_second.sql", 2)
-        # Where the engine does not say where, it is the line of the whole piece.
-        assert error.line in (BROKEN_LINE, 3)
+        assert_stands_at(error, BROKEN_LINE, None, piece=3)
         assert "nowhere" in str(error)
         assert isinstance(error.__cause__, core.StoreError)
         assert 2 not in applied(store, source.table)
