@@ -19,14 +19,15 @@ from mooring.testing.contract._capabilities import (
     depends_on_store,
     why_not,
 )
-from mooring.testing.contract._given import OPTIONAL, GivenFixtures, Write
+from mooring.testing.contract._fixture_types import OpenStore, Write
+from mooring.testing.contract._given import OPTIONAL, GivenFixtures
 from mooring.testing.contract._migration_file import write_migration
+from mooring.testing.contract._patience import PATIENCE
 from mooring.testing.contract._rounds import rounds
 from mooring.testing.contract._sql_features import sql_features
 from mooring.testing.contract._threads import threads
 
 # Long enough for a machine under load, short enough that a hang is seen as one.
-PATIENCE = 20.0
 
 # The tables that tests make or look for, in the order of their names.
 _TABLES = (
@@ -34,7 +35,6 @@ _TABLES = (
     *("task_states", "users", "workflow_states"),
 )
 
-OpenStore = Callable[..., core.SqlStore]
 # Set on a test that `_applies` leaves out; any other skip is one nobody asked for.
 LEFT_OUT = pytest.StashKey[bool]()
 

@@ -9,9 +9,9 @@ import pytest
 from mooring import core
 from mooring.core import Capability
 from mooring.testing.contract._capabilities import lacks_sql, requires, requires_sql
-from mooring.testing.contract._given import RawQuery
+from mooring.testing.contract._fixture_types import RawQuery
+from mooring.testing.contract._statements import BROKEN, add, ids
 
-BROKEN = "SELECT * FROM there_is_no_such_table"
 DEFERRED = (
     "CREATE TABLE parents (id BIGINT PRIMARY KEY)",
     (
@@ -19,17 +19,6 @@ DEFERRED = (
         " REFERENCES parents (id) DEFERRABLE INITIALLY DEFERRED)"
     ),
 )
-
-
-def add(connection: core.Connection, user: str) -> None:
-    connection.execute(
-        "INSERT INTO users (id, email, role) VALUES (:id, :email, 'user')",
-        {"id": user, "email": f"{user}@example.org"},
-    )
-
-
-def ids(connection: core.Connection) -> list[str]:
-    return [row["id"] for row in connection.execute("SELECT id FROM users ORDER BY id")]
 
 
 class FailedScopeContract:

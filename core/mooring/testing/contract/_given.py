@@ -1,16 +1,11 @@
 """What a driver gives the tests of the contract, beside its configuration."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import pytest
 
 from mooring import core
-
-Write = Callable[[Any, str], object]
-Holds = Callable[[Any, str], bool]
-Footprint = Callable[[Any], object]
-RawQuery = Callable[[str], list[tuple[Any, ...]]]
+from mooring.testing.contract._fixture_types import Footprint, Holds, RawQuery, Write
 
 # Those that may be None, which leaves out the tests that ask for them.
 OPTIONAL = (

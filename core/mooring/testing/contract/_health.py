@@ -1,10 +1,6 @@
 """A health check answers in time, whatever goes on, and never writes."""
 
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future
-from random import Random
-from subprocess import Popen
 from time import monotonic
 from typing import Any
 
@@ -13,14 +9,18 @@ import pytest
 from mooring import core
 from mooring.core import Capability
 from mooring.testing.contract._capabilities import requires, requires_sql
-from mooring.testing.contract._given import Footprint, Holds, Write
+from mooring.testing.contract._fixture_types import (
+    Footprint,
+    Holds,
+    Loop,
+    OpenStore,
+    Program,
+    Spawn,
+    Write,
+)
+from mooring.testing.contract._patience import PATIENCE
+from mooring.testing.contract._statements import ADD
 
-PATIENCE = 20.0
-Spawn = Callable[..., "Future[Any]"]
-Program = Callable[[str], "Popen[str]"]
-OpenStore = Callable[..., core.SqlStore]
-Loop = Callable[[int, int], tuple[int, Random]]
-ADD = "INSERT INTO users (id, email, role) VALUES (:id, :id, 'user')"
 either = pytest.mark.parametrize("deep", [False, True], ids=["shallow", "deep"])
 
 

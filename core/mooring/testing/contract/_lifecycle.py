@@ -5,7 +5,6 @@ import threading
 import warnings
 import weakref
 from collections.abc import Callable
-from concurrent.futures import Future
 from pathlib import Path
 from subprocess import Popen
 from time import monotonic
@@ -17,16 +16,19 @@ import pytest
 from mooring import core
 from mooring.core import Capability
 from mooring.testing.contract._capabilities import lacks, requires, requires_sql
+from mooring.testing.contract._fixture_types import (
+    Holds,
+    OpenStore,
+    Program,
+    RawQuery,
+    Spawn,
+    Write,
+)
 from mooring.testing.contract._forked import in_child
-from mooring.testing.contract._given import Holds, RawQuery, Write
+from mooring.testing.contract._patience import PATIENCE
+from mooring.testing.contract._statements import ADD, COUNT
 
-PATIENCE = 20.0
-Spawn = Callable[..., "Future[Any]"]
-Program = Callable[[str], "Popen[str]"]
-OpenStore = Callable[..., core.SqlStore]
 SaysClosed = Callable[[core.Store], None]
-COUNT = "SELECT count(*) FROM users"
-ADD = "INSERT INTO users (id, email, role) VALUES (:id, :id, 'user')"
 USES: dict[str, Callable[[core.SqlStore], object]] = {
     "execute": lambda store: store.execute(COUNT),
     "transaction": lambda store: store.transaction().__enter__(),

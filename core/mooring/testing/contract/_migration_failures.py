@@ -7,17 +7,10 @@ import pytest
 from mooring import core, migrate
 from mooring.core import Capability
 from mooring.testing.contract._capabilities import requires
-from mooring.testing.contract._migration_file import assert_stands_at
-
-MigrationFile = Callable[..., migrate.Source]
-TablesOf = Callable[[core.SqlStore], list[str]]
+from mooring.testing.contract._fixture_types import MigrationFile, TablesOf
+from mooring.testing.contract._migration_file import assert_stands_at, versions
 
 NO_TRANSACTION = "-- +goose NO TRANSACTION"
-
-
-def versions(store: core.SqlStore) -> list[int]:
-    rows = store.execute("SELECT version_id FROM goose_db_version ORDER BY id")
-    return [row["version_id"] for row in rows]
 
 
 class MigrationFailuresContract:

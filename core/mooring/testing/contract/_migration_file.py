@@ -54,3 +54,9 @@ def assert_stands_at(
         assert column in (None, error.column)
     place = f"{error.file}:{error.line}" + (f":{error.column}" if error.column else "")
     assert place in error.message
+
+
+def versions(store: core.SqlStore) -> list[int]:
+    """Return what is noted as applied, in the usual table, in the order of its rows."""
+    rows = store.execute("SELECT version_id FROM goose_db_version ORDER BY id")
+    return [row["version_id"] for row in rows]

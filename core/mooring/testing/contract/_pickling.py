@@ -7,7 +7,7 @@ import pytest
 
 from mooring import core
 from mooring.testing.contract._capabilities import requires_sql
-from mooring.testing.contract._given import Write
+from mooring.testing.contract._fixture_types import Write
 
 
 def assert_same(error: core.StoreError) -> None:

@@ -9,8 +9,7 @@ import sys
 import threading
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep
@@ -21,17 +20,10 @@ import pytest
 from mooring import core, migrate
 from mooring.core import Capability
 from mooring.testing.contract._capabilities import requires_sql
-from mooring.testing.contract._given import Holds, Write
+from mooring.testing.contract._fixture_types import Holds, Spawn, Write
+from mooring.testing.contract._patience import PATIENCE
+from mooring.testing.contract._statements import ADD, COUNT, ENDLESS
 
-PATIENCE = 20.0
-Spawn = Callable[..., "Future[Any]"]
-
-ADD = "INSERT INTO users (id, email, role) VALUES (:id, :id, 'user')"
-COUNT = "SELECT count(*) FROM users"
-ENDLESS = (
-    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
-    " SELECT count(*) FROM n"
-)
 BROKEN = "-- +goose Up\nCREATE TABLE broken (id BIGINT);\nSELEC 1;\n"
 # Where a process sees its own open descriptors.
 _DESCRIPTORS = ("/proc/self/fd", "/dev/fd")
