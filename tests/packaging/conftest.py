@@ -151,6 +151,12 @@ def with_testing(install: Install, wheels: Mapping[str, Path]) -> Path:
 
 
 @pytest.fixture(scope="session")
+def with_keyvalue_testing(install: Install, wheels: Mapping[str, Path]) -> Path:
+    """Core and a third party's driver, with what its own tests need."""
+    return install(f"{wheels['mooring']}[testing]", wheels["mooring_keyvalue"])
+
+
+@pytest.fixture(scope="session")
 def with_postgres(install: Install, wheels: Mapping[str, Path]) -> Path:
     """Core and the PostgreSQL driver, with the client library that brings its own."""
     return install(wheels["mooring"], f"{wheels['mooring_postgres']}[binary]")

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mooring.core._base import SqlStoreBase
+    from mooring.core._base import SqlStoreBase, StoreBase
     from mooring.core._checkup import health_check
     from mooring.core._config import DEFAULT_DRIVER, StoreConfig, option
     from mooring.core._configure import configure, parse_url
@@ -97,7 +97,7 @@ if TYPE_CHECKING:
     )
 
 _HOME = {
-    "_base": ("SqlStoreBase",),
+    "_base": ("SqlStoreBase", "StoreBase"),
     "_checkup": ("health_check",),
     "_config": ("DEFAULT_DRIVER", "StoreConfig", "option"),
     "_configure": ("configure", "parse_url"),
@@ -204,6 +204,7 @@ __all__ = [
     "StorageError",
     "StorageFullError",
     "Store",
+    "StoreBase",
     "StoreBusyError",
     "StoreClosedError",
     "StoreConfig",

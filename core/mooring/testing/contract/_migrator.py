@@ -8,15 +8,8 @@ import pytest
 from mooring import core, migrate
 from mooring.core import Capability
 from mooring.testing.contract._capabilities import requires
-
-MigrationFile = Callable[..., migrate.Source]
-TablesOf = Callable[[core.SqlStore], list[str]]
-OpenStore = Callable[..., core.SqlStore]
-
-
-def versions(store: core.SqlStore) -> list[int]:
-    rows = store.execute("SELECT version_id FROM goose_db_version ORDER BY id")
-    return [row["version_id"] for row in rows]
+from mooring.testing.contract._fixture_types import MigrationFile, OpenStore, TablesOf
+from mooring.testing.contract._migration_file import versions
 
 
 class MigratorContract:
