@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         Migratable,
         MigrationSession,
         MigrationUnit,
+        Unfinished,
     )
     from mooring.core._open import (
         driver_folder,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     )
     from mooring.core._structure import option_fields
     from mooring.core._values import In, Json
+    from mooring.core._versions import VersionTables
     from mooring.core.errors import (
         ArgumentError,
         CheckViolation,
@@ -112,6 +114,7 @@ _HOME = {
         "Migratable",
         "MigrationSession",
         "MigrationUnit",
+        "Unfinished",
     ),
     "_open": ("driver_folder", "open"),
     "_pool": ("Pool",),
@@ -124,6 +127,7 @@ _HOME = {
     "_store": ("Connection", "Snapshot", "SqlStore", "Store", "Transaction"),
     "_structure": ("option_fields",),
     "_values": ("In", "Json"),
+    "_versions": ("VersionTables",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
@@ -205,9 +209,11 @@ __all__ = [
     "Transaction",
     "TransactionAbortedError",
     "UnavailableError",
+    "Unfinished",
     "UniqueViolation",
     "UnknownDriverError",
     "UnsupportedByDriver",
+    "VersionTables",
     "configure",
     "default_registry",
     "driver_folder",

@@ -5,12 +5,12 @@ from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Self
 
-from mooring.core import AppliedRow, MigrationError, StoreError
+from mooring.core import AppliedRow, MigrationError, StoreError, Unfinished
 
 from mooring_postgres import _lock
 from mooring_postgres._session import PostgresSession
 from mooring_postgres._unit import PostgresUnit
-from mooring_postgres._versions import read_versions
+from mooring_postgres._versions import PostgresVersions
 
 if TYPE_CHECKING:
     from mooring_postgres._store import PostgresStore
@@ -66,17 +66,24 @@ class PostgresMigrationSession:
 
     def versions(self) -> Sequence[AppliedRow]:
         """Return what is applied. A missing version table is made by the first unit."""
-        return read_versions(self._session, self._table) or ()
+        return self._tables().read() or ()
+
+    def unfinished(self) -> Unfinished | None:
+        """Return the file that was begun without a transaction and did not end."""
+        return self._tables().unfinished()
 
     def unit(self, *, transaction: bool) -> PostgresUnit:
         """Return a block around statements that are kept or undone together."""
         return PostgresUnit(
             self._session,
-            self._table,
-            self._schema,
+            self._tables(),
             reset=self._reset,
             transaction=transaction,
         )
+
+    def _tables(self) -> PostgresVersions:
+        # With the schema's name: a file may change search_path.
+        return PostgresVersions(self._session, self._table, schema=self._schema)
 
     def _current_schema(self) -> str:
         """Return where tables are made, which is where the store looks for them."""

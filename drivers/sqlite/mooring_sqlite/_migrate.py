@@ -2,8 +2,8 @@
 
 import sqlite3
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from time import monotonic
 from typing import Final, Self
 
@@ -14,6 +14,7 @@ from mooring.core import (
     Pool,
     StatementNotAllowedError,
     StoreError,
+    Unfinished,
 )
 
 from mooring_sqlite._connect import Setting, read_settings
@@ -22,13 +23,7 @@ from mooring_sqlite._lock import MigrationLock
 from mooring_sqlite._path import Location
 from mooring_sqlite._session import SqliteSession
 from mooring_sqlite._split import first_word, first_word_at, split
-from mooring_sqlite._versions import (
-    CREATE,
-    CREATE_SIDE,
-    SIDE_TABLE,
-    read_versions,
-    tables_present,
-)
+from mooring_sqlite._versions import SqliteVersions
 
 # What a migration may set, beside the driver's own settings, and later statements
 # would notice.
@@ -111,7 +106,11 @@ class SqliteMigrationSession:
 
     def versions(self) -> Sequence[AppliedRow]:
         """Return what is applied. A missing version table is made by the first unit."""
-        return read_versions(self._session, self._table) or ()
+        return SqliteVersions(self._session, self._table).read() or ()
+
+    def unfinished(self) -> Unfinished | None:
+        """Return the file that was begun without a transaction and did not end."""
+        return SqliteVersions(self._session, self._table).unfinished()
 
     def unit(self, *, transaction: bool) -> "SqliteUnit":
         """Return a block around statements that are kept or undone together."""
@@ -140,7 +139,7 @@ class SqliteUnit:
     ) -> None:
         self._session = session
         self._connection = session.connection
-        self._table = table
+        self._versions = SqliteVersions(session, table)
         self._settings = settings
         self._transaction = transaction
         self._broken_before: Counter[tuple[object, ...]] | None = None
@@ -149,7 +148,8 @@ class SqliteUnit:
     def __enter__(self) -> Self:
         """Begin the unit."""
         if not self._transaction:
-            self._make_tables_alone()
+            with self._together():
+                self._versions.make()
             return self
         # Inside a transaction this PRAGMA would do nothing.
         self._session.control("PRAGMA foreign_keys = OFF")
@@ -160,7 +160,7 @@ class SqliteUnit:
             except StoreError:
                 # A mismatch that was there before, and is not this unit's to mend.
                 self._broken_before = None
-            self._make_tables()
+            self._versions.make()
         except BaseException:
             self._leave()
             raise
@@ -181,33 +181,36 @@ class SqliteUnit:
             error = StoreError("the SQL holds a NUL character", hint="remove it")
             error.offset = sql.index("\0")
             raise error
-        for start, statement in split(sql):
+        for start, statement in self.split(sql):
             try:
                 self._execute_one(statement)
             except StoreError as error:
                 error.offset = start + (error.offset or first_word_at(statement))
                 raise
 
-    def record(self, version: int, *, digest: str, duration: float) -> None:
+    def split(self, sql: str) -> Iterable[tuple[int, str]]:
+        """Return the SQL statements of a piece, each with its offset."""
+        return split(sql)
+
+    def record(self, version: int, *, digest: str, duration: float | None) -> None:
         """Note *version* as applied."""
         self._refuse_open_end()
-        self._change(
-            f"INSERT INTO {self._table} (version_id, is_applied) VALUES (?, 1)",
-            (version,),
-        )
-        self._change(
-            f"INSERT OR REPLACE INTO {SIDE_TABLE} VALUES (?, ?, ?, ?)",
-            (self._table, version, digest, duration),
-        )
+        with self._together():
+            self._versions.record(version, digest=digest, duration=duration)
 
     def unrecord(self, version: int) -> None:
         """Note *version* as not applied; goose deletes all of its rows, too."""
         self._refuse_open_end()
-        self._change(f"DELETE FROM {self._table} WHERE version_id = ?", (version,))
-        self._change(
-            f"DELETE FROM {SIDE_TABLE} WHERE version_table = ? AND version_id = ?",
-            (self._table, version),
-        )
+        with self._together():
+            self._versions.unrecord(version)
+
+    def amend(self, version: int, *, digest: str) -> None:
+        """Note another digest for a version that is applied."""
+        self._versions.amend(version, digest=digest)
+
+    def note(self, version: int, unfinished: Unfinished | None) -> None:
+        """Note how far the file of *version* is."""
+        self._versions.note(version, unfinished)
 
     def _refuse_open_end(self) -> None:
         if not self._transaction and self._connection.in_transaction:
@@ -240,20 +243,15 @@ class SqliteUnit:
                 cause, target=self._session.target, text=sql, changes_rows=True
             ) from cause
 
-    def _make_tables(self) -> None:
-        present = tables_present(self._session, self._table)
-        if self._table not in present:
-            self._change(CREATE.format(table=self._table))
-            self._change(
-                f"INSERT INTO {self._table} (version_id, is_applied) VALUES (0, 1)"
-            )
-        if SIDE_TABLE not in present:
-            self._change(CREATE_SIDE)
-
-    def _make_tables_alone(self) -> None:
+    @contextmanager
+    def _together(self) -> Iterator[None]:
+        """Keep or undo together what the block writes, in the unit's transaction."""
+        if self._transaction:
+            yield
+            return
         self._session.control("BEGIN IMMEDIATE")
         try:
-            self._make_tables()
+            yield
             self._session.commit()
         finally:
             self._session.rollback()

@@ -37,7 +37,7 @@ class LooksBeforeTheLock(Store):
 class NotesTheVersionApart(Unit):
     """The version is noted in a transaction of its own, after that of its file."""
 
-    def record(self, version: int, *, digest: str, duration: float) -> None:
+    def record(self, version: int, *, digest: str, duration: float | None) -> None:
         if self._transaction:
             self._session.commit()
             self._session.control("BEGIN IMMEDIATE")
@@ -72,7 +72,7 @@ class ForgetsTheWayBack(Unit):
 class KeepsNoDigest(Unit):
     """What an applied file was is not kept, so that a change of it is not seen."""
 
-    def record(self, version: int, *, digest: str, duration: float) -> None:  # noqa: ARG002 - that it does not matter is the defect
+    def record(self, version: int, *, digest: str, duration: float | None) -> None:  # noqa: ARG002 - that it does not matter is the defect
         super().record(version, digest="", duration=duration)
 
 
@@ -111,7 +111,7 @@ class MakesTheTableWhenAsked(Store):
 class CommitsFileByFile(Unit):
     """A first run that fails leaves the files before the one that failed."""
 
-    def record(self, version: int, *, digest: str, duration: float) -> None:
+    def record(self, version: int, *, digest: str, duration: float | None) -> None:
         super().record(version, digest=digest, duration=duration)
         if self._transaction:
             self._session.commit()
