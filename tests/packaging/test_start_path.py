@@ -55,6 +55,7 @@ OURS = {
     "mooring.migrate._filename",
     "mooring.migrate._migrator",
     "mooring.migrate._source",
+    "mooring.migrate._view",
     "mooring_sqlite",
     "mooring_sqlite._config",
     "mooring_sqlite._connect",
@@ -68,6 +69,7 @@ OURS = {
 }
 # And on a new file, where it migrates.
 OURS_TO_MIGRATE = {
+    "mooring.migrate._choice",
     "mooring.migrate._files",
     "mooring.migrate._migration",
     "mooring.migrate._parse",

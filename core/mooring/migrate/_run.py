@@ -27,13 +27,13 @@ _UNKNOWN: Final = (
 
 
 class Step(NamedTuple):
-    """One migration that was applied or undone, or would be.
+    """One migration that was applied or undone.
 
     Attributes:
         version: Its version.
         name: Its file name.
         direction: ``up`` or ``down``.
-        duration: Seconds that it took; None in a plan.
+        duration: Seconds that it took; None if it did not run, but was only noted.
     """
 
     version: int
@@ -57,10 +57,6 @@ class Batch(tuple[ReadFile, ...]):
     """The files of one run, in its order."""
 
     __slots__ = ()
-
-    def plan(self, direction: Direction) -> list[Step]:
-        """Return the steps, without durations."""
-        return [_step(file, direction) for file in self]
 
 
 def read_files(files: Mapping[int, File], versions: Iterable[int]) -> Batch:
@@ -143,10 +139,10 @@ class Run:
         self, unit: MigrationUnit, file: ReadFile, direction: Direction, kept: str
     ) -> None:
         """Run one file's statements and note its version, in *unit*."""
-        self._tell("start", _step(file, direction))
-        started = perf_counter()
         migration = file.migration
         statements = migration.up if direction == "up" else migration.down
+        self._tell("start", _step(file, direction), 0, len(statements))
+        started = perf_counter()
         for number, statement in enumerate(statements, 1):
             failure = None
             try:
@@ -159,6 +155,10 @@ class Run:
             if failure is not None:
                 # Outside the except block: what shows a value must not be its context.
                 raise failure
+            if self._progress is not None:
+                so_far = perf_counter() - started
+                step = _step(file, direction)
+                self._tell("statement", step, number, len(statements), so_far)
         seconds = perf_counter() - started
         try:
             if direction == "up":
@@ -171,13 +171,27 @@ class Run:
             raise _failed(file, last, cause, state) from cause
         step = _step(file, direction, seconds)
         self._done.append(step)
-        self._tell("end", step)
+        self._tell("end", step, len(statements), len(statements), seconds)
 
-    def _tell(self, kind: Literal["start", "end"], step: Step) -> None:
+    def _tell(
+        self,
+        kind: Literal["start", "statement", "end"],
+        step: Step,
+        statement: int,
+        statements: int,
+        duration: float = 0.0,
+    ) -> None:
         if self._progress is not None:
             from mooring.migrate._progress import Event
 
-            self._progress(Event(kind=kind, step=step))
+            event = Event(
+                kind=kind,
+                step=step,
+                statement=statement,
+                statements=statements,
+                duration=duration,
+            )
+            self._progress(event)
 
 
 def _step(file: ReadFile, direction: Direction, duration: float | None = None) -> Step:
@@ -231,7 +245,7 @@ def _failed(
         version=file.migration.version,
         line=line,
         column=column,
-        statement=_as_written(file, statement),
+        statement=as_written(file, statement),
         state=state,
         hint=cause.hint or "correct the file and run again",
     )
@@ -253,7 +267,7 @@ def _not_begun(file: ReadFile, cause: MooringError, kept: str) -> MigrationFaile
     )
 
 
-def _as_written(file: ReadFile, statement: Statement) -> str:
+def as_written(file: ReadFile, statement: Statement) -> str:
     """Return the lines of the file that hold the statement."""
     height = statement.sql.count("\n") + 1
     first = statement.line - 1
@@ -262,7 +276,7 @@ def _as_written(file: ReadFile, statement: Statement) -> str:
 
 def _shows_value(file: ReadFile, statement: Statement, cause: MooringError) -> bool:
     """Return whether the message quotes what ENVSUB put into the statement."""
-    written = _as_written(file, statement)
+    written = as_written(file, statement)
     if statement.sql in written:
         return False  # nothing was put in
     words = re.findall(r"\w+", cause.message)
