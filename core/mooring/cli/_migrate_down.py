@@ -1,7 +1,7 @@
 """``mooring migrate down``, ``redo`` and ``reset``."""
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 import click
 
@@ -21,10 +21,11 @@ from mooring.cli._migrating import (
     yes_option,
 )
 from mooring.cli._output import json_option, plural, say, say_json, table
+from mooring.cli._rules import rules_options, transaction_option
 from mooring.cli._target import resolve, target_arguments
 
 if TYPE_CHECKING:
-    from mooring.migrate import Plan
+    from mooring.migrate import Plan, Rules
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -43,12 +44,13 @@ def _running(command: F) -> F:
     """Give *command* what all that undo have."""
     for option in (json_option, lock_timeout_option, dry_run_options, yes_option):
         command = option(command)
-    return command
+    return cast("F", rules_options(command))
 
 
 @click.command("down")
 @target_arguments
 @_selection
+@transaction_option
 @_running
 def down(**arguments: Any) -> int:
     """Undo the newest migrations of TARGET.
@@ -69,11 +71,12 @@ def redo(**arguments: Any) -> int:
     The data in what they made is lost. It says what goes and asks first; without a
     terminal it needs --yes.
     """
-    return _undo("redo", **arguments)
+    return _undo("redo", transaction=None, **arguments)
 
 
 @click.command("reset")
 @target_arguments
+@transaction_option
 @_running
 def reset(**arguments: Any) -> int:
     """Undo all migrations of TARGET.
@@ -91,6 +94,8 @@ def _undo(
     options: tuple[str, ...],
     to: int | None,
     steps: int | None,
+    transaction: "Literal['each', 'all'] | None",
+    rules: "Rules",
     yes: bool,
     dry_run: bool,
     sql: bool,
@@ -102,7 +107,7 @@ def _undo(
         raise click.UsageError("--sql goes with --dry-run")
     place = resolve(target, options, create=False)
     driver = place.config.driver
-    with opened(place, quiet=as_json) as (migrator, name):
+    with opened(place, quiet=as_json, rules=rules) as (migrator, name):
         if to:
             require_known(to, [one.version for one in migrator.status()])
         plan = migrator.plan_down(to=to, steps=steps)
@@ -122,9 +127,13 @@ def _undo(
         elif plan and not as_json:
             for line in _lost(plan):
                 say(line, err=True)
-        chosen = {} if verb == "reset" else {"to": to, "steps": steps}
+        chosen: dict[str, Any] = {"expected": expected, "timeout": lock_timeout}
+        if verb != "reset":
+            chosen |= {"to": to, "steps": steps}
+        if verb != "redo":
+            chosen["transaction"] = transaction
         run: Callable[..., Any] = getattr(migrator, verb)
-        done = run(expected=expected, timeout=lock_timeout, **chosen)
+        done = run(**chosen)
     if as_json:
         say_json(
             driver=driver,

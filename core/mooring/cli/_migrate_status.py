@@ -89,7 +89,7 @@ def wait(
 
 def _waited(place: Target, timeout: float) -> "tuple[Waited, str]":
     """Wait for the store, and then for its migrations."""
-    from mooring.core import OpenError
+    from mooring.core import MigrationsPendingError, OpenError
     from mooring.migrate import Waited
 
     started = monotonic()
@@ -100,10 +100,10 @@ def _waited(place: Target, timeout: float) -> "tuple[Waited, str]":
                 done = migrator.wait(timeout=left)
                 seconds = monotonic() - started
                 return Waited(version=done.version, seconds=seconds), name
-        except OpenError as error:
+        except (OpenError, MigrationsPendingError) as error:
             left = started + timeout - monotonic()
-            if left <= 0:
-                error.message += f"; waited {timeout:.1f} s"
+            if left <= 0 or isinstance(error, MigrationsPendingError):
+                error.message += f"; waited {timeout:g} s"
                 raise
         sleep(min(_PAUSE, left))
 

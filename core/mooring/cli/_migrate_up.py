@@ -1,7 +1,7 @@
 """``mooring migrate up`` and ``plan``."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
@@ -18,10 +18,11 @@ from mooring.cli._migrating import (
     version_type,
 )
 from mooring.cli._output import json_option, say_json
+from mooring.cli._rules import rules_options, transaction_option
 from mooring.cli._target import Target, resolve, target_arguments
 
 if TYPE_CHECKING:
-    from mooring.migrate import Migrator
+    from mooring.migrate import Migrator, Rules
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -44,6 +45,8 @@ def _selection(command: F) -> F:
 @click.command("up")
 @target_arguments
 @_selection
+@transaction_option
+@rules_options
 @dry_run_options
 @lock_timeout_option
 @json_option
@@ -51,6 +54,8 @@ def up(
     *,
     target: str | None,
     options: tuple[str, ...],
+    transaction: Literal["each", "all"] | None,
+    rules: "Rules",
     dry_run: bool,
     sql: bool,
     lock_timeout: float | None,
@@ -67,9 +72,9 @@ def up(
     if dry_run:
         _show(place, sql=sql, as_json=as_json, **chosen)
         return
-    with opened(place, quiet=as_json) as (migrator, name):
+    with opened(place, quiet=as_json, rules=rules) as (migrator, name):
         _check(migrator, **chosen)
-        done = migrator.up(timeout=lock_timeout, **chosen)
+        done = migrator.up(transaction=transaction, timeout=lock_timeout, **chosen)
     if as_json:
         applied = documents(done, "up")
         say_json(driver=place.config.driver, target=name, applied=applied)

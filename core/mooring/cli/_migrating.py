@@ -2,16 +2,17 @@
 
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from mooring.cli._output import milliseconds, plural, say, table
+from mooring.cli._rules import notice
 from mooring.cli._target import Seconds, Target
 
 if TYPE_CHECKING:
-    from mooring.migrate import Migrator, PlannedStep, Step
+    from mooring.migrate import Event, Migrator, PlannedStep, Rules, Step
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -50,24 +51,34 @@ def require_known(version: int, known: Collection[int]) -> None:
 
 
 @contextmanager
-def opened(place: Target, *, quiet: bool = True) -> Iterator[tuple["Migrator", str]]:
+def opened(
+    place: Target, *, quiet: bool = True, rules: "Rules | None" = None
+) -> Iterator[tuple["Migrator", str]]:
     """Open the store as it is, and give its migrator, with the store's name.
 
-    Unless it is to be *quiet*, a run shows how far it is on a terminal.
+    Warnings go to stderr. Unless it is to be *quiet*, a run shows how far it is on a
+    terminal.
     """
     from mooring import core
     from mooring.migrate import Migrator
 
     watched = not quiet and sys.stderr is not None and sys.stderr.isatty()
-    with core.open(place.config, migrate="skip") as store:
-        name = getattr(store, "target", "")
-        if not watched:
-            yield Migrator(store), name
-            return
-        from mooring.cli._progress import Drawing
+    with ExitStack() as stack:
+        store = stack.enter_context(core.open(place.config, migrate="skip"))
+        draw: Callable[[Event], None] | None = None
+        if watched:
+            from mooring.cli._progress import Drawing
 
-        with Drawing() as drawing:
-            yield Migrator(store, progress=drawing), name
+            draw = stack.enter_context(Drawing())
+
+        def progress(event: "Event") -> None:
+            if told := notice(event):
+                say(told, err=True)
+            elif draw is not None:
+                draw(event)
+
+        migrator = Migrator(store, progress=progress, rules=rules)
+        yield migrator, getattr(store, "target", "")
 
 
 def asked(

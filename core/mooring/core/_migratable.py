@@ -81,8 +81,9 @@ class MigrationUnit(Protocol):
     def note(self, version: int, unfinished: Unfinished | None) -> None:
         """Note how far the file of *version* is, None if it is not under way.
 
-        `record` and `unrecord` note None as well. Outside of a transaction it is
-        durable when the call returns.
+        `record` and `unrecord` note None as well. In a unit without a transaction it
+        is durable when the call returns; inside a transaction that the file itself has
+        begun it does nothing, since that may yet be undone.
         """
         ...
 
@@ -109,6 +110,38 @@ class MigrationSession(Protocol):
         each statement stands alone. Either way the connection's own state is as it was
         when the block is left, whatever the statements set.
         """
+        ...
+
+
+@runtime_checkable
+class LimitsStatements(Protocol):
+    """What a `MigrationSession` has, too, where its statements can be given bounds."""
+
+    def limit(self, *, statement: float | None, lock: float | None) -> None:
+        """Bound each statement of the files that follow, until the session ends.
+
+        It is stopped with a `StatementTimeoutError`, or with a `StoreBusyError` if it
+        waited for a lock. What a file sets itself holds for the rest of that file.
+
+        Args:
+            statement: Seconds that one may run, > 0; None: as long as it takes.
+            lock: Seconds that it may wait for locks of others, > 0; None: as long as
+                the engine lets it.
+        """
+        ...
+
+
+@runtime_checkable
+class LetsFilesCommit(Protocol):
+    """What a `MigrationSession` has, too, where a file may end its own transaction.
+
+    Its units, of one transaction, run the file's BEGIN and COMMIT. They have a
+    ``kept``: how many of the pieces given to ``execute`` stay whatever happens, from
+    the first on. Other engines refuse both with `StatementNotAllowedError`.
+    """
+
+    def commits_in(self, sql: str) -> int | None:
+        """Return the offset of the first such statement in a piece, None without."""
         ...
 
 

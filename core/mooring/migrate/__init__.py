@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mooring.migrate._plan import Plan, PlannedStep
     from mooring.migrate._progress import Event
     from mooring.migrate._repair import Correction, Repair
+    from mooring.migrate._rules import Rules
     from mooring.migrate._run import Step
     from mooring.migrate._source import Source
     from mooring.migrate._status import MigrationStatus, Status
@@ -37,6 +38,7 @@ _HOME = {
         "Correction",
         "Repair",
     ),
+    "_rules": ("Rules",),
     "_run": ("Step",),
     "_source": ("Source",),
     "_status": (
@@ -57,6 +59,7 @@ __all__ = [
     "Plan",
     "PlannedStep",
     "Repair",
+    "Rules",
     "Source",
     "Statement",
     "Status",

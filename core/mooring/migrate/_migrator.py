@@ -1,10 +1,17 @@
 """The migration runner: compares files with the database, and closes the gap."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from mooring.core import AppliedRow, File, MigrationSession
-from mooring.core.errors import MigrationError
+from mooring.core import (
+    AppliedRow,
+    Capability,
+    File,
+    LimitsStatements,
+    MigrationSession,
+)
+from mooring.core.errors import ArgumentError, MigrationError, UnsupportedByDriver
 from mooring.migrate._source import Source
 from mooring.migrate._view import View
 
@@ -12,7 +19,8 @@ if TYPE_CHECKING:
     from mooring.migrate._outcome import Outcome
     from mooring.migrate._progress import Event
     from mooring.migrate._repair import Repair
-    from mooring.migrate._run import Direction, Step
+    from mooring.migrate._rules import Rules
+    from mooring.migrate._run import Direction, Grouping, Step
 
 Progress = Callable[["Event"], None]
 
@@ -27,8 +35,9 @@ class Migrator(View):
     Args:
         store: An open store whose driver can migrate.
         source: The files; the driver's own by default.
-        progress: Called at the start and end of each migration, and after each of its
-            statements, in the same thread.
+        progress: Called at the start and end of each migration, after each of its
+            statements, and for warnings, which are logged otherwise.
+        rules: How files run; `Rules()` by default.
 
     Raises:
         UnsupportedByDriver: The store cannot be migrated.
@@ -41,9 +50,11 @@ class Migrator(View):
         source: Source | None = None,
         *,
         progress: Progress | None = None,
+        rules: "Rules | None" = None,
     ) -> None:
         super().__init__(store, source)
         self._progress = progress
+        self._rules = rules
 
     def ensure_head(self, *, timeout: float | None = None) -> None:
         """Apply what is pending, as `up` does: what `core.open` calls.
@@ -66,6 +77,7 @@ class Migrator(View):
         to: int | None = None,
         steps: int | None = None,
         allow_missing: bool = False,
+        transaction: "Grouping | None" = None,
         timeout: float | None = None,
     ) -> "Outcome":
         """Apply pending migrations in the order of their versions.
@@ -75,6 +87,9 @@ class Migrator(View):
             steps: How many to apply, >= 1; all by default.
             allow_missing: Apply those below the newest applied version, too: first,
                 since the order is always that of the versions.
+            transaction: ``each`` file in a transaction of its own, or ``all`` of the
+                run in one, so that a failure leaves exactly the old version; by default
+                ``all`` where the database is new and that is possible, else ``each``.
             timeout: Seconds to wait for the lock; ``migration_timeout`` by default.
 
         Returns:
@@ -87,6 +102,9 @@ class Migrator(View):
             MigrationChangedError: An applied file is no longer what was applied.
             MigrationParseError: A pending file cannot be read.
             MigrationLockError: The lock was not free in time.
+            MigrationError: ``all`` is asked for, and a file is marked NO TRANSACTION.
+            UnsupportedByDriver: The engine cannot undo a table, so that ``all`` means
+                nothing, or has no such bounds as `Rules` sets.
             MigrationFailedError: A statement failed; it says what state was left.
                 After each of the others nothing of the run was applied.
         """
@@ -97,6 +115,7 @@ class Migrator(View):
             to=to,
             steps=steps,
             allow_missing=allow_missing,
+            transaction=transaction,
             timeout=timeout,
         )
         return _outcome(done, now)
@@ -107,6 +126,7 @@ class Migrator(View):
         to: int | None = None,
         steps: int | None = None,
         expected: Sequence[int] | None = None,
+        transaction: "Grouping | None" = None,
         timeout: float | None = None,
     ) -> "Outcome":
         """Undo applied migrations, the newest version first.
@@ -116,6 +136,7 @@ class Migrator(View):
             steps: How many to undo, >= 1; one, if *to* is not given either.
             expected: The versions that somebody agreed to, in order, as `plan_down`
                 returned them. If it would be others by now, nothing is undone.
+            transaction: As in `up`; ``each`` by default.
             timeout: Seconds to wait for the lock; ``migration_timeout`` by default.
 
         Returns:
@@ -128,7 +149,7 @@ class Migrator(View):
                 of the run was undone, except after a MigrationFailedError, which says
                 what state was left.
         """
-        return self._back(to, steps, expected, timeout, again=False)
+        return self._back(to, steps, expected, timeout, transaction=transaction)
 
     def redo(
         self,
@@ -161,18 +182,20 @@ class Migrator(View):
         self,
         *,
         expected: Sequence[int] | None = None,
+        transaction: "Grouping | None" = None,
         timeout: float | None = None,
     ) -> "Outcome":
         """Undo all migrations: `down` to 0.
 
         Args:
             expected: As in `down`.
+            transaction: As in `down`.
             timeout: As in `down`.
 
         Raises:
             MigrationError: As in `down`.
         """
-        return self._back(0, None, expected, timeout, again=False)
+        return self._back(0, None, expected, timeout, transaction=transaction)
 
     def stamp(self, *, to: int, timeout: float | None = None) -> "Outcome":
         """Note migrations as applied without running them.
@@ -265,9 +288,11 @@ class Migrator(View):
         applied: Mapping[int, AppliedRow],
         *,
         timeout: float | None,
+        transaction: "Grouping | None" = None,
         **chosen: Any,
     ) -> "tuple[list[Step], list[int]]":
         """Apply; return the steps, and the versions that are applied then."""
+        self._refuse_grouping(transaction)
         if not self._choice(files, applied).pending(**chosen):
             self._note(files, applied)
             return [], [*applied]
@@ -280,7 +305,8 @@ class Migrator(View):
             applied = _by_version(session)
             refuse_changed(files, applied)
             pending = self._choice(files, applied).pending(**chosen)
-            done = self._run(session, files, pending, "up", max(applied, default=0))
+            newest = max(applied, default=0)
+            done = self._run(session, files, pending, "up", newest, transaction)
         now = [*applied, *(step.version for step in done)]
         self._note(files, now)
         return done, now
@@ -292,11 +318,13 @@ class Migrator(View):
         expected: Sequence[int] | None,
         timeout: float | None,
         *,
-        again: bool,
+        transaction: "Grouping | None" = None,
+        again: bool = False,
     ) -> "Outcome":
         """Undo, and apply again if that is wanted."""
         from mooring.migrate._choice import refuse_moved, to_undo
 
+        self._refuse_grouping(transaction)
         files, applied = self._source.files(), self._applied()
         if not to_undo(applied, to=to, steps=steps) and not expected:
             return _outcome([], [*applied])
@@ -305,11 +333,13 @@ class Migrator(View):
             refuse_moved(expected, to_undo(applied, to=to, steps=steps))
             wanted = self._choice(files, applied).to_undo(to=to, steps=steps)
             newest = max(applied, default=0)
-            done = self._run(session, files, wanted, "down", newest)
+            way = transaction or "each"
+            done = self._run(session, files, wanted, "down", newest, way)
             now = [version for version in applied if version not in wanted]
             if again:
                 newest = max(now, default=0)
-                done += self._run(session, files, wanted[::-1], "up", newest)
+                again_up = self._run(session, files, wanted[::-1], "up", newest, way)
+                done = [*done, *again_up]
                 now = [*applied]
         self._note(files, now)
         return _outcome(done, now)
@@ -321,16 +351,57 @@ class Migrator(View):
         versions: Sequence[int],
         direction: "Direction",
         at: int,
+        transaction: "Grouping | None",
     ) -> "list[Step]":
         from mooring.migrate._run import Run, read_files
 
-        run = Run(session, read_files(files, versions), self._progress)
-        return run.up(at=at) if direction == "up" else run.down()
+        run = Run(
+            session,
+            read_files(files, versions),
+            direction,
+            at=at,
+            progress=self._progress,
+            rules=self._rules,
+        )
+        return run.run(transaction)
 
-    def _session(self, timeout: float | None) -> Any:
+    @contextmanager
+    def _session(self, timeout: float | None) -> Iterator[MigrationSession]:
+        """Hold the lock; the statements that follow have the bounds of the rules."""
         if timeout is None:
             timeout = self._store.config.migration_timeout
-        return self._store.migration_session(self._source.table, timeout=timeout)
+        table = self._source.table
+        with self._store.migration_session(table, timeout=timeout) as session:
+            rules = self._rules
+            if rules is not None:
+                statement, lock = rules.statement_timeout, rules.table_lock_timeout
+                if isinstance(session, LimitsStatements):
+                    session.limit(statement=statement, lock=lock)
+                elif statement is not None or lock is not None:
+                    raise UnsupportedByDriver(
+                        f"{self._store.config.driver} has no bounds for statements of"
+                        " migrations; nothing was changed",
+                        driver=self._store.config.driver,
+                        capability="statement_timeout",
+                    )
+            yield session
+
+    def _refuse_grouping(self, transaction: "Grouping | None") -> None:
+        """Raise if that is no way to group files, or not one of this engine."""
+        if transaction not in (None, "each", "all"):
+            raise ArgumentError(f"transaction is 'each' or 'all', not {transaction!r}")
+        if transaction == "all" and not self._keeps_tables():
+            raise UnsupportedByDriver(
+                "this engine cannot undo a table, so that no transaction holds all"
+                " files; nothing was changed",
+                driver=self._store.config.driver,
+                capability=Capability.TRANSACTIONAL_DDL,
+            )
+
+    def _keeps_tables(self) -> bool:
+        """Return whether what makes tables can be undone with its transaction."""
+        capabilities = getattr(self._store, "capabilities", ())
+        return Capability.TRANSACTIONAL_DDL in capabilities
 
 
 def _by_version(session: MigrationSession) -> dict[int, AppliedRow]:

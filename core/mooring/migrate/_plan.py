@@ -6,7 +6,7 @@ import attrs
 
 from mooring.migrate._listing import Listing
 from mooring.migrate._losses import Loss
-from mooring.migrate._run import Batch, Direction, ReadFile, as_written
+from mooring.migrate._run import Batch, Direction, ReadFile
 
 
 @attrs.frozen(kw_only=True)
@@ -75,12 +75,11 @@ def _planned(
     file: ReadFile, direction: Direction, losses: tuple[Loss, ...]
 ) -> PlannedStep:
     migration = file.migration
-    statements = migration.up if direction == "up" else migration.down
     return PlannedStep(
         version=migration.version,
         name=migration.name,
         direction=direction,
         transaction=migration.transaction,
-        statements=tuple(as_written(file, statement) for statement in statements),
+        statements=tuple(map(file.as_written, file.statements(direction))),
         losses=losses,
     )

@@ -37,8 +37,6 @@ def wait_until(look: Callable[[], int], timeout: float) -> tuple[int, float]:
             waits = isinstance(error, MigrationsPendingError) or error.retryable
             left = started + timeout - monotonic()
             if not waits or left <= 0:
-                if waits and timeout:
-                    error.message += f"; waited {timeout:.1f} s"
                 raise
         sleep(min(pause, left))
         pause = min(2 * pause, _LONGEST_PAUSE)

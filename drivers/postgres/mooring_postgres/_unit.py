@@ -18,9 +18,11 @@ from mooring_postgres._indexes import invalid_indexes
 from mooring_postgres._session import PostgresSession
 from mooring_postgres._versions import PostgresVersions
 
-_ENDS_TRANSACTION: Final = re.compile(
-    r"(BEGIN|START|COMMIT|END|ABORT|ROLLBACK(?!\s+(WORK\s+|TRANSACTION\s+)?TO\b)"
-    r"|PREPARE\s+TRANSACTION)\b",
+_COMMITS: Final = re.compile(r"(COMMIT|END)\b", re.IGNORECASE)
+_BEGINS_OR_COMMITS: Final = re.compile(r"\b(BEGIN|START|COMMIT|END)\b", re.IGNORECASE)
+# They would undo what the file did, and it would be noted as applied.
+_UNDOES: Final = re.compile(
+    r"(ABORT|ROLLBACK(?!\s+(WORK\s+|TRANSACTION\s+)?TO\b)|PREPARE\s+TRANSACTION)\b",
     re.IGNORECASE,
 )
 # Deferrable constraints, and whether a transaction begins with them deferred. SET
@@ -33,6 +35,15 @@ GROUP BY n.nspname, c.conname HAVING bool_and(c.condeferrable)
 """
 
 
+def own_transaction(sql: str) -> int | None:
+    """Return where *sql* begins or ends a transaction, None if it does not."""
+    if _BEGINS_OR_COMMITS.search(sql):
+        for start, statement in split_statements(sql, DIALECT):
+            if _BEGINS_OR_COMMITS.match(statement):
+                return start
+    return None
+
+
 class PostgresUnit:
     """One unit of a migration run.
 
@@ -43,7 +54,12 @@ class PostgresUnit:
         session: The one that holds the migration lock.
         versions: The version table.
         reset: The statements that undo what a file set.
-        transaction: Whether the unit is one.
+        limit: Seconds to wait for the end of a file's statement, None without end.
+        transaction: Whether the unit is one. A file may end it itself, as with goose:
+            what comes behind stands alone, the note of its version too.
+
+    Attributes:
+        kept: How many pieces stay if the unit fails, from the first on.
     """
 
     def __init__(
@@ -52,13 +68,18 @@ class PostgresUnit:
         versions: PostgresVersions,
         *,
         reset: str,
+        limit: float | None,
         transaction: bool,
     ) -> None:
         self._session = session
         self._versions = versions
         self._reset = reset
+        self._limit = limit
         self._transaction = transaction
         self._texts: list[str] = []
+        # The file ended the transaction, so that it was noted in one of its own.
+        self._was_committed = self._is_noted = False
+        self.kept = 0
 
     def __enter__(self) -> Self:
         """Begin the unit."""
@@ -75,7 +96,7 @@ class PostgresUnit:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Commit, or roll back after an exception; the session is reset."""
         try:
-            if kind is None and self._transaction:
+            if kind is None and self._transaction and not self._is_noted:
                 self._session.commit()
         finally:
             # On a lost connection the next statement says so, if there is one.
@@ -95,6 +116,8 @@ class PostgresUnit:
             except StoreError as error:
                 error.offset = start + (error.offset or 0)
                 raise
+        if self._is_alone:
+            self.kept = len(self._texts)
 
     def split(self, sql: str) -> Iterable[tuple[int, str]]:
         """Return the SQL statements of a piece, each with its offset."""
@@ -120,8 +143,15 @@ class PostgresUnit:
         self._versions.amend(version, digest=digest)
 
     def note(self, version: int, unfinished: Unfinished | None) -> None:
-        """Note how far the file of *version* is."""
-        self._versions.note(version, unfinished)
+        """Note how far the file of *version* is; in its own transaction, nothing."""
+        if self._transaction or not self._session.in_transaction:
+            self._versions.note(version, unfinished)
+
+    @property
+    def _is_alone(self) -> bool:
+        """Whether each statement that comes now stands alone."""
+        ended = not self._transaction or self._was_committed
+        return ended and not self._session.in_transaction
 
     def _begin(self) -> None:
         self._session.begin(isolation=None, read_only=False)
@@ -133,14 +163,16 @@ class PostgresUnit:
 
     def _execute_one(self, statement: str) -> None:
         session = self._session
-        if self._transaction and _ENDS_TRANSACTION.match(statement):
+        if self._transaction and _UNDOES.match(statement):
             word = statement.split(None, 1)[0].upper()
             raise StatementNotAllowedError(
                 f"{word} in a file that runs in one transaction",
                 hint="remove it, or put `-- +goose NO TRANSACTION` into the file",
             )
+        was_in_transaction = session.in_transaction
         try:
-            session.control_single(statement)
+            with session.limited(self._limit):
+                session.control_single(statement)
         except StoreError as error:
             if session.is_busy:
                 raise StatementNotAllowedError(
@@ -152,7 +184,10 @@ class PostgresUnit:
             if not session.in_transaction:
                 self._name_invalid_indexes(error)
             raise
-        if self._transaction and not session.in_transaction:
+        if self._transaction and _COMMITS.match(statement):
+            self._was_committed = True
+            self.kept = len(self._texts)
+        elif self._transaction and was_in_transaction and not session.in_transaction:
             raise StoreError(
                 "the statement ended the transaction of its file",
                 hint="put `-- +goose NO TRANSACTION` into the file",
@@ -160,14 +195,16 @@ class PostgresUnit:
 
     def _end_file(self) -> None:
         """Leave the session to the version tables, and to the next file, as it was."""
-        if self._transaction:
-            self._check_constraints()
+        self._is_noted = self._is_alone
+        if not self._is_noted:
+            with self._session.limited(self._limit):
+                self._check_constraints()
         self._session.control(self._reset)
-        if not self._transaction:
+        if self._is_noted:
             self._begin()  # both tables change together
 
     def _noted(self) -> None:
-        if not self._transaction:
+        if self._is_noted:
             self._session.commit()
 
     def _check_constraints(self) -> None:
@@ -198,7 +235,7 @@ class PostgresUnit:
         attempt left behind (PostgreSQL, "CREATE INDEX", "Building Indexes
         Concurrently").
         """
-        if not self._transaction:
+        if self._is_alone:
             error = StoreError("an earlier attempt to build an index failed")
             self._name_invalid_indexes(error)
             if error.hint is not None:

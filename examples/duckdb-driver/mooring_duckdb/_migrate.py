@@ -170,8 +170,9 @@ class DuckdbUnit:
         self._versions.amend(version, digest=digest)
 
     def note(self, version: int, unfinished: Unfinished | None) -> None:
-        """Note how far the file of *version* is."""
-        self._versions.note(version, unfinished)
+        """Note how far the file of *version* is; in its own transaction, nothing."""
+        if self._transaction or not self._session.in_transaction:
+            self._versions.note(version, unfinished)
 
     def _execute_one(self, statement: str) -> None:
         session = self._session

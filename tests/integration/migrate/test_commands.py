@@ -347,7 +347,7 @@ def test_wait_says_what_is_pending_when_the_time_is_over(
     migrator: migrate.Migrator,
 ) -> None:
     migrator.up(to=2)
-    with pytest.raises(core.MigrationsPendingError, match=r"waited 0\.1 s") as caught:
+    with pytest.raises(core.MigrationsPendingError, match="9, 10") as caught:
         migrator.wait(timeout=0.1)
     assert caught.value.versions == (9, 10)
     with pytest.raises(core.ArgumentError):

@@ -81,7 +81,7 @@ class LetsFilesCommit(Unit):
     """A file may commit in the middle of its transaction."""
 
     def _execute_one(self, statement: str) -> None:
-        self._change(statement)
+        self._session.migrate(statement, limit=None)
 
 
 @caught_by("test_a_transaction_that_a_file_leaves_open_is_an_error_and_not_applied")
