@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Final, Protocol
+from typing import Any, ClassVar, Final
 
 from mooring.core._migratable import AppliedRow, Unfinished
 from mooring.core.errors import StatementError, StoreError
@@ -17,6 +17,7 @@ CREATE TABLE IF NOT EXISTS {side} (
     digest text,
     seconds double precision,
     applied_by text,
+    row_id bigint,
     direction text,
     done integer,
     running integer,
@@ -27,11 +28,6 @@ CREATE TABLE IF NOT EXISTS {side} (
 _ELSEWHERE: Final = "rename it, or give the migrations another version table"
 
 
-class _Session(Protocol):
-    # Values as any sequence that the driver takes: a tuple is given.
-    def query(self, sql: str, values: Any = ..., /) -> Sequence[Any]: ...
-
-
 class VersionTables:
     """What is applied, and what is known of it, read and written through one session.
 
@@ -40,7 +36,7 @@ class VersionTables:
 
     Args:
         session: Executes one statement with its values: ``query(sql, values)``.
-        table: The version table, as `Source.table` names it: maybe with a schema.
+        table: The version table, as a ``migrate.Source`` names it: maybe with a schema.
         schema: Where it is if *table* does not say; "" for where the engine looks.
     """
 
@@ -55,7 +51,7 @@ class VersionTables:
     #: What reads that column, of the table ``v``.
     applied_at: ClassVar[str] = "v.tstamp"
 
-    def __init__(self, session: _Session, table: str, *, schema: str = "") -> None:
+    def __init__(self, session: Any, table: str, *, schema: str = "") -> None:
         self._session = session
         given, _, name = table.rpartition(".")
         self.name = self.fold(name)
@@ -111,6 +107,8 @@ class VersionTables:
             join = (
                 f"LEFT JOIN {self.side} AS s"
                 f" ON s.version_table = '{self.name}' AND s.version_id = v.version_id"
+                # Another tool may have undone and applied it again since.
+                " AND s.row_id = v.id"
             )
         try:
             rows = self._session.query(
@@ -177,6 +175,7 @@ class VersionTables:
             digest=digest,
             seconds=duration,
             applied_by=_who(),
+            is_applied=True,
             **_FINISHED,
         )
 
@@ -193,7 +192,7 @@ class VersionTables:
 
     def amend(self, version: int, *, digest: str) -> None:
         """Note what the file of an applied version is now; all else stays."""
-        self._keep(version, digest=digest)
+        self._keep(version, is_applied=True, digest=digest)
 
     def note(self, version: int, unfinished: Unfinished | None) -> None:
         """Note how far a file without a transaction is; None: it is not under way."""
@@ -210,14 +209,21 @@ class VersionTables:
             version,
         )
 
-    def _keep(self, version: int, **values: object) -> None:
-        names = ", ".join(("version_table", "version_id", *values))
-        places = ", ".join([self.parameter] * (2 + len(values)))
-        changes = ", ".join(f"{name} = excluded.{name}" for name in values)
+    def _keep(
+        self, version: int, *, is_applied: bool = False, **values: object
+    ) -> None:
+        """Keep *values* beside a version; what is applied, about its newest row."""
+        kept = {"version_table": self.name, "version_id": version, **values}
+        places = [self.parameter] * len(kept)
+        if is_applied:
+            rows = f"{self.table} WHERE version_id = {self.parameter}"
+            places.append(f"(SELECT max(id) FROM {rows})")
+            kept["row_id"] = version
+        changes = ", ".join(f"{name} = excluded.{name}" for name in [*kept][2:])
         self._write(
-            f"INSERT INTO {self.side} ({names}) VALUES ({places})"
+            f"INSERT INTO {self.side} ({', '.join(kept)}) VALUES ({', '.join(places)})"
             f" ON CONFLICT (version_table, version_id) DO UPDATE SET {changes}",
-            *(self.name, version, *values.values()),
+            *kept.values(),
         )
 
     def _write(self, sql: str, *values: object) -> None:

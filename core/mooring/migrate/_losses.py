@@ -36,7 +36,7 @@ class Loss:
         column: The column that is dropped; "" for the whole table, or for rows of it.
         kind: ``drop`` of the table or column, ``empty`` for all rows, ``delete`` for
             some.
-        rows: How many rows the table has now, at most `COUNTED` + 1, which means more;
+        rows: How many rows the table has now, at most 1,000,001, which means more;
             None where they could not be counted.
     """
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from mooring.core import (
     AppliedRow,
@@ -21,9 +21,13 @@ if TYPE_CHECKING:
     from mooring.migrate._progress import Event
     from mooring.migrate._repair import Repair
     from mooring.migrate._rules import Rules
-    from mooring.migrate._run import Grouping, Resume, Step
+    from mooring.migrate._run import Step
 
 Progress = Callable[["Event"], None]
+Grouping = Literal["each", "all"]
+# How to go on in a file that did not end: with the statement that failed or was
+# interrupted, or behind it.
+Resume = Literal["again", "after"]
 
 
 class Migrator(View):
@@ -78,8 +82,8 @@ class Migrator(View):
         to: int | None = None,
         steps: int | None = None,
         allow_missing: bool = False,
-        transaction: "Grouping | None" = None,
-        resume: "Resume | None" = None,
+        transaction: Grouping | None = None,
+        resume: Resume | None = None,
         timeout: float | None = None,
     ) -> "Outcome":
         """Apply pending migrations in the order of their versions.
@@ -134,8 +138,8 @@ class Migrator(View):
         to: int | None = None,
         steps: int | None = None,
         expected: Sequence[int] | None = None,
-        transaction: "Grouping | None" = None,
-        resume: "Resume | None" = None,
+        transaction: Grouping | None = None,
+        resume: Resume | None = None,
         timeout: float | None = None,
     ) -> "Outcome":
         """Undo applied migrations, the newest version first.
@@ -194,7 +198,7 @@ class Migrator(View):
         self,
         *,
         expected: Sequence[int] | None = None,
-        transaction: "Grouping | None" = None,
+        transaction: Grouping | None = None,
         timeout: float | None = None,
     ) -> "Outcome":
         """Undo all migrations: `down` to 0.
@@ -301,8 +305,8 @@ class Migrator(View):
         applied: Mapping[int, AppliedRow],
         *,
         timeout: float | None,
-        transaction: "Grouping | None" = None,
-        resume: "Resume | None" = None,
+        transaction: Grouping | None = None,
+        resume: Resume | None = None,
         **chosen: Any,
     ) -> "tuple[list[Step], list[int]]":
         """Apply; return the steps, and the versions that are applied then."""
@@ -334,8 +338,8 @@ class Migrator(View):
         expected: Sequence[int] | None,
         timeout: float | None,
         *,
-        transaction: "Grouping | None" = None,
-        resume: "Resume | None" = None,
+        transaction: Grouping | None = None,
+        resume: Resume | None = None,
         again: bool = False,
     ) -> "Outcome":
         """Undo, and apply again if that is wanted."""
@@ -368,8 +372,8 @@ class Migrator(View):
         versions: Sequence[int],
         direction: "Direction",
         at: int,
-        transaction: "Grouping | None",
-        resume: "Resume | None" = None,
+        transaction: Grouping | None,
+        resume: Resume | None = None,
     ) -> "list[Step]":
         from mooring.migrate._files import read_files
         from mooring.migrate._run import Run
@@ -407,7 +411,7 @@ class Migrator(View):
                     )
             yield session
 
-    def _refuse_grouping(self, transaction: "Grouping | None") -> None:
+    def _refuse_grouping(self, transaction: Grouping | None) -> None:
         """Raise if that is no way to group files, or not one of this engine."""
         if transaction not in (None, "each", "all"):
             raise ArgumentError(f"transaction is 'each' or 'all', not {transaction!r}")

@@ -22,16 +22,12 @@ from mooring.core.errors import (
 from mooring.migrate._files import Batch, Direction, ReadFile
 
 if TYPE_CHECKING:
-    from mooring.migrate._migrator import Progress
+    from mooring.migrate._migrator import Grouping, Progress, Resume
     from mooring.migrate._own_transactions import Place
     from mooring.migrate._progress import Kind
     from mooring.migrate._rules import Rules
     from mooring.migrate._trail import Trail
 
-Grouping = Literal["each", "all"]
-# How to go on in a file that did not end: with the statement that failed or was
-# interrupted, or behind it.
-Resume = Literal["again", "after"]
 
 _ALL_OR_NOTHING: Final = (
     "all or nothing of this unit was kept: look at the status, and run again"
@@ -84,7 +80,7 @@ class Run:
         progress: "Progress | None" = None,
         rules: "Rules | None" = None,
         unfinished: Unfinished | None = None,
-        resume: Resume | None = None,
+        resume: "Resume | None" = None,
     ) -> None:
         self._unfinished = unfinished
         self._resume = resume
@@ -108,7 +104,7 @@ class Run:
                 if found:
                     self._commits[file.migration.version] = found
 
-    def run(self, grouping: Grouping | None) -> list[Step]:
+    def run(self, grouping: "Grouping | None") -> list[Step]:
         """Run the batch, file by file, or all of it in one transaction.
 
         With no *grouping* it is one transaction where the database is new and that is

@@ -1,13 +1,16 @@
 """How far a file without a transaction is: noted as it goes, and gone on from."""
 
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from mooring.core import MigrationSession, MigrationUnit, Unfinished
 from mooring.core.errors import MigrationError, MigrationUnfinishedError, StoreError
 from mooring.migrate._files import Direction, ReadFile
 from mooring.migrate._migration import Statement, digest
-from mooring.migrate._run import Resume
+
+if TYPE_CHECKING:
+    from mooring.migrate._migrator import Resume
 
 
 class Trail:
@@ -30,7 +33,7 @@ class Trail:
         pieces = [
             (piece, offset, sql)
             for piece in file.statements(direction)
-            for offset, sql in unit.split(piece.sql)
+            for offset, sql in _split(unit, piece.sql)
         ]
         self._places = [(piece, offset) for piece, offset, _ in pieces]
         self.statements = tuple(
@@ -43,7 +46,7 @@ class Trail:
     def _version(self) -> int:
         return self._file.migration.version
 
-    def resume(self, unfinished: Unfinished, how: Resume | None) -> None:
+    def resume(self, unfinished: Unfinished, how: "Resume | None") -> None:
         """Go on from where another run ended.
 
         Raises:
@@ -118,6 +121,17 @@ class Trail:
         """Fingerprint the first statements, as the file has them."""
         texts = [self._file.as_written(one) for one in self.statements[:done]]
         return digest("\n".join(texts).encode()) if len(texts) == done else ""
+
+
+def _split(unit: MigrationUnit, sql: str) -> Sequence[tuple[int, str]]:
+    """Tell statements apart; what cannot be is one, and refused when it is executed."""
+    whole = [(0, sql)]
+    if "\0" in sql:
+        return whole
+    try:
+        return list(unit.split(sql))
+    except StoreError:
+        return whole
 
 
 def unfinished_error(
