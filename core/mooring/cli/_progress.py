@@ -40,6 +40,7 @@ class Drawing:
         if event.kind == "start":
             # Only now: before, the command may have to ask.
             self._progress.start()
+            self._forget()  # one that failed and is run again
             verb = "applying" if event.step.direction == "up" else "undoing"
             self._task = self._progress.add_task(
                 f"{verb} {event.step.name}", total=event.statements
@@ -47,8 +48,12 @@ class Drawing:
         elif self._task is not None:
             self._progress.update(self._task, completed=event.statement)
             if event.kind == "end":
-                self._progress.remove_task(self._task)
-                self._task = None
+                self._forget()
+
+    def _forget(self) -> None:
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+            self._task = None
 
     def __enter__(self) -> Self:
         """Be ready."""

@@ -79,7 +79,8 @@ class View:
             allow_missing: As in `up`.
 
         Raises:
-            MigrationError: What `up` would raise before it changes anything.
+            MigrationError: What `up` would raise before it changes anything, but for a
+                file that did not end, which `status` tells.
         """
         from mooring.migrate._files import read_files, refuse_changed
         from mooring.migrate._plan import plan_of

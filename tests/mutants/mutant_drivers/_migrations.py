@@ -6,7 +6,7 @@ from time import sleep
 from typing import Any
 
 from mooring import core
-from mooring.core import AppliedRow
+from mooring.core import AppliedRow, Unfinished
 
 from mutant_drivers._driver import MigrationSession, Store, Unit
 from mutant_drivers._mutant import caught_by
@@ -116,3 +116,11 @@ class CommitsFileByFile(Unit):
         if self._transaction:
             self._session.commit()
             self._session.control("BEGIN IMMEDIATE")
+
+
+@caught_by("test_a_file_without_a_transaction_goes_on_behind_what_ran")
+class ForgetsHowFarItCame(Unit):
+    """How far a file without a transaction came is not kept: it begins anew."""
+
+    def note(self, version: int, unfinished: Unfinished | None) -> bool:  # noqa: ARG002 - that it does not matter is the defect
+        return True
