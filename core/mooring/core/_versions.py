@@ -170,14 +170,8 @@ class VersionTables:
     def record(self, version: int, *, digest: str, duration: float | None) -> None:
         """Note *version* as applied, by whoever runs this process."""
         self._insert(version)
-        self._keep(
-            version,
-            digest=digest,
-            seconds=duration,
-            applied_by=_who(),
-            is_applied=True,
-            **_FINISHED,
-        )
+        found = {"digest": digest, "seconds": duration, "applied_by": _who()}
+        self._keep(version, found | _FINISHED, is_applied=True)
 
     def unrecord(self, version: int) -> None:
         """Note *version* as not applied; goose deletes all of its rows, too."""
@@ -192,7 +186,7 @@ class VersionTables:
 
     def amend(self, version: int, *, digest: str) -> None:
         """Note what the file of an applied version is now; all else stays."""
-        self._keep(version, is_applied=True, digest=digest)
+        self._keep(version, {"digest": digest}, is_applied=True)
 
     def note(self, version: int, unfinished: Unfinished | None) -> None:
         """Note how far a file without a transaction is; None: it is not under way."""
@@ -200,7 +194,7 @@ class VersionTables:
         if unfinished is not None:
             found = unfinished._asdict() | {"running": int(unfinished.running)}
             del found["version"]
-        self._keep(version, **found)
+        self._keep(version, found)
 
     def _insert(self, version: int) -> None:
         self._write(
@@ -210,7 +204,7 @@ class VersionTables:
         )
 
     def _keep(
-        self, version: int, *, is_applied: bool = False, **values: object
+        self, version: int, values: Mapping[str, object], *, is_applied: bool = False
     ) -> None:
         """Keep *values* beside a version; what is applied, about its newest row."""
         kept = {"version_table": self.name, "version_id": version, **values}

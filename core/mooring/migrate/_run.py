@@ -83,7 +83,7 @@ class Run:
         resume: "Resume | None" = None,
     ) -> None:
         self._unfinished = unfinished
-        self._resume = resume
+        self._resume: Resume | None = resume
         self._trail: Trail | None = None
         self._session = session
         self._batch = batch
