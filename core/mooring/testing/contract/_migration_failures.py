@@ -95,6 +95,28 @@ class MigrationFailuresContract:
         assert tables() == {"a"}
         assert empty.execute("SELECT x FROM a").scalar() == 1
 
+    def test_a_file_without_a_transaction_goes_on_behind_what_ran(
+        self, empty: core.SqlStore, migration_file: MigrationFile
+    ) -> None:
+        ran = ("CREATE TABLE a (x int);", "INSERT INTO a VALUES (1);")
+        wrong = "INSERT INTO nowhere VALUES (2);"
+        migration_file("1_a.sql", *ran, wrong, head=NO_TRANSACTION)
+        source = migration_file("2_b.sql", "CREATE TABLE b (x int);")
+        migrator = migrate.Migrator(empty, source)
+        with pytest.raises(core.MigrationFailedError):
+            migrator.up()
+        assert migrator.status().unfinished is not None
+        with pytest.raises(core.MigrationUnfinishedError) as caught:
+            migrator.up()
+        assert (caught.value.done, caught.value.running) == (2, False)
+
+        right = "INSERT INTO a VALUES (2);"
+        migration_file("1_a.sql", *ran, right, head=NO_TRANSACTION)
+        done = migrator.up(resume="again")
+        assert [step.version for step in done] == [1, 2]
+        assert empty.execute("SELECT sum(x) FROM a").scalar() == 3
+        assert migrator.status().state == "current"
+
     @requires(Capability.TRANSACTIONAL_DDL)
     @pytest.mark.parametrize("word", ["BEGIN", "COMMIT", "END", "ROLLBACK", "begin"])
     def test_a_transaction_of_its_own_is_refused_with_its_line(
