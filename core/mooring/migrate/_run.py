@@ -267,6 +267,12 @@ class Run:
                 failure = self._failed(unit, file, number, cause, kept)
                 if not _shows_value(file, statement, cause):
                     raise failure from cause
+            except BaseException as stop:
+                # Such as a Ctrl-C: whoever catches it has to know, too.
+                state, stay = self._state(unit, file, number, kept)
+                if stay or not kept:
+                    stop.add_note(f"{migration.name}: {state}")
+                raise
             if failure is not None:
                 # Outside the except block: what shows a value must not be its context.
                 raise failure
@@ -293,6 +299,17 @@ class Run:
     ) -> MigrationFailedError:
         """Return the error of statement *number*; behind the last, of its version."""
         statements = file.statements(self._direction)
+        state, stay = self._state(unit, file, number, kept)
+        self._blocked = isinstance(cause, StoreBusyError) and kept != "" and not stay
+        failed = _last_statement(file, self._direction)
+        if number <= len(statements):
+            failed = statements[number - 1]
+        return _failed(file, failed, cause, state)
+
+    def _state(
+        self, unit: MigrationUnit, file: ReadFile, number: int, kept: str
+    ) -> tuple[str, int]:
+        """Say what is left when statement *number* fails; and how many stay."""
         migration = file.migration
         place = self._commits.get(migration.version)
         why = "marked NO TRANSACTION"
@@ -300,18 +317,16 @@ class Run:
         if place is not None:
             why = f"one that ends its transaction itself (line {place.line})"
             stay = unit.kept  # type: ignore[attr-defined]  # see LetsFilesCommit
-        self._blocked = isinstance(cause, StoreBusyError) and kept != "" and not stay
-        if not kept or stay:
-            done = f"statements 1 to {stay}" if stay else "no statement"
-            noted = "not" if self._direction == "up" else "still"
-            kept = (
-                f"{done} of {len(statements)} ran and stay: the file is {why};"
-                f" version {migration.version} is {noted} noted"
-            )
-        failed = _last_statement(file, self._direction)
-        if number <= len(statements):
-            failed = statements[number - 1]
-        return _failed(file, failed, cause, kept)
+        if kept and not stay:
+            return kept, 0
+        done = f"statements 1 to {stay}" if stay else "no statement"
+        count = len(file.statements(self._direction))
+        noted = "not" if self._direction == "up" else "still"
+        state = (
+            f"{done} of {count} ran and stay: the file is {why};"
+            f" version {migration.version} is {noted} noted"
+        )
+        return state, stay
 
     def _tell(self, kind: "Kind", step: Step, message: str = "") -> None:
         if self._progress is not None:

@@ -38,6 +38,7 @@ _LASTING: Final = (
     "ignore_check_constraints",
     "legacy_alter_table",
     "locking_mode",
+    "max_page_count",
     "recursive_triggers",
     "reverse_unordered_selects",
     "temp_store",
