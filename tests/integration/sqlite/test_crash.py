@@ -64,9 +64,31 @@ MIGRATOR = """
 """
 
 
+# Applies the files once.
+MIGRATOR_UP = """
+    import sys
+    from mooring import core, migrate
+    import mooring.migrate._run, mooring_sqlite._migrate
+
+    store = core.open({"driver": "sqlite", "path": sys.argv[1]}, migrate="skip")
+    print("ready", flush=True)
+    migrate.Migrator(store, migrate.Source(sys.argv[2])).up()
+"""
+TABLE = "goose_db_version"
+
+
 def integrity(path: Path) -> list[tuple[object, ...]]:
     with closing(sqlite3.connect(path)) as connection:
         return connection.execute("PRAGMA integrity_check").fetchall()
+
+
+def refusal(migrator: migrate.Migrator) -> core.MigrationFailedError | None:
+    """Apply what is pending; return the error if that is not possible."""
+    try:
+        migrator.up()
+    except core.MigrationFailedError as error:
+        return error
+    return None
 
 
 @pytest.mark.soak
@@ -112,7 +134,7 @@ def test_kill_9_of_the_migrator_leaves_each_file_applied_or_not(
     report: Callable[[str], None],
     tmp_path: Path,
 ) -> None:
-    kills, random = loop(8, 50)
+    kills, random = loop(8, 100)
     path, folder = tmp_path / "app.db", tmp_path / "files"
     folder.mkdir()
     for version in range(1, 13):
@@ -161,6 +183,67 @@ def test_kill_9_of_the_migrator_leaves_each_file_applied_or_not(
         assert len(last.status()) == 12
         assert last.at_head()
     report(f"{kills} kills, {between} of them between two files, none half applied")
+
+
+@pytest.mark.soak
+def test_kill_9_in_files_without_a_transaction_leaves_one_file_to_decide_about(
+    open_sqlite: OpenSqlite,
+    start: Start,
+    loop: Loop,
+    report: Callable[[str], None],
+    tmp_path: Path,
+) -> None:
+    kills, random = loop(8, 100)
+    folder = tmp_path / "files"
+    folder.mkdir()
+    for version in range(1, 13):
+        # Every second one can be run again as it is.
+        again = "IF NOT EXISTS " * (version % 2)
+        (folder / f"{version}_t.sql").write_text(
+            "-- +goose NO TRANSACTION\n-- +goose Up\n"
+            f"CREATE TABLE {again}first{version} (x);\n"
+            f"CREATE TABLE {again}second{version} (x);\n"
+        )
+    source = migrate.Source(str(folder))
+    decided = halves = 0
+    for number in range(kills):
+        path = tmp_path / f"{number}.db"
+        with start(MIGRATOR_UP, path, folder) as migrator:
+            assert migrator.stdout is not None
+            assert migrator.stdout.readline() == "ready\n"
+            sleep(random.uniform(0, 0.05))
+            migrator.send_signal(signal.SIGKILL)
+        with open_sqlite(path, migrate="skip") as store:
+            rows = store.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            names = {str(row["name"]) for row in rows}
+            noted = [row.version for row in store.migration_versions(TABLE) or ()]
+            next_one = len(noted) + 1
+            whole = {f"{name}{v}" for v in noted for name in ("first", "second")}
+            half = {n for n in names if n.startswith(("first", "second"))} - whole
+
+            assert noted == list(range(1, next_one))
+            assert whole <= names
+            # A prefix of its statements, or all of them without its version.
+            kept = [f"first{next_one}", f"second{next_one}"][: len(half)]
+            assert half == set(kept)
+            halves += bool(half)
+            runner = migrate.Migrator(store, source)
+            error = refusal(runner)
+            if error is not None:
+                # What has to be decided by hand: its file, and the statement that ran.
+                assert next_one % 2 == 0
+                assert (error.version, error.line) == (next_one, 3)
+                assert f"first{next_one} already exists" in error.message
+                decided += 1
+                for name in half:
+                    store.execute(f"DROP TABLE {name}")
+                runner.up()
+            assert runner.at_head()
+        assert integrity(path) == [("ok",)]
+    report(
+        f"{kills} kills, {halves} files half done, {decided} of them told with their"
+        " statement, the others finished by the next run"
+    )
 
 
 @pytest.mark.soak
