@@ -230,8 +230,9 @@ class MigrationFailuresContract:
     ) -> None:
         source = migration_file("1_a.sql", "CREATE TABLE a (x int);", "\ufeffCOMMIT;")
 
+        strict = migrate.Rules(strict=True)
         with pytest.raises(core.MigrationFailedError, match="COMMIT") as caught:
-            migrate.Migrator(empty, source).up()
+            migrate.Migrator(empty, source, rules=strict).up()
         assert caught.value.line == 3
         assert tables() == set()
 
