@@ -11,6 +11,7 @@ from mooring.core.errors import (
     MigrationFailedError,
     MooringError,
     OutcomeUnknownError,
+    SerializationError,
     StatementNotAllowedError,
     StoreBusyError,
     StoreError,
@@ -300,7 +301,8 @@ class Run:
         """Return the error of statement *number*; behind the last, of its version."""
         statements = file.statements(self._direction)
         state, stay = self._state(unit, file, number, kept)
-        self._blocked = isinstance(cause, StoreBusyError) and kept != "" and not stay
+        gave_up = isinstance(cause, (StoreBusyError, SerializationError))
+        self._blocked = gave_up and kept != "" and not stay
         failed = _last_statement(file, self._direction)
         if number <= len(statements):
             failed = statements[number - 1]
