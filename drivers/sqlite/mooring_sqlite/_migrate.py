@@ -127,8 +127,9 @@ class SqliteMigrationSession:
         """
         self.statement_timeout = statement
         if lock is not None:
-            self.settings["busy_timeout"] = max(round(lock * 1000), 1)
-            self.connection.restore(self.settings)
+            milliseconds = max(round(lock * 1000), 1)
+            self.connection.control(f"PRAGMA busy_timeout = {milliseconds}")
+            self.settings["busy_timeout"] = milliseconds
 
     def enforce_keys(self, *, on: bool) -> None:
         """Let foreign keys be enforced, or not; they are again when the session ends.
