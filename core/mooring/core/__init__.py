@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Migratable,
         MigrationSession,
         MigrationUnit,
+        Unfinished,
     )
     from mooring.core._open import (
         driver_folder,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     )
     from mooring.core._structure import option_fields
     from mooring.core._values import In, Json
+    from mooring.core._versions import VersionTables
     from mooring.core.errors import (
         ArgumentError,
         CheckViolation,
@@ -116,6 +118,7 @@ _HOME = {
         "Migratable",
         "MigrationSession",
         "MigrationUnit",
+        "Unfinished",
     ),
     "_open": ("driver_folder", "open"),
     "_pool": ("Pool",),
@@ -128,6 +131,7 @@ _HOME = {
     "_store": ("Connection", "Snapshot", "SqlStore", "Store", "Transaction"),
     "_structure": ("option_fields",),
     "_values": ("In", "Json"),
+    "_versions": ("VersionTables",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
@@ -211,9 +215,11 @@ __all__ = [
     "Transaction",
     "TransactionAbortedError",
     "UnavailableError",
+    "Unfinished",
     "UniqueViolation",
     "UnknownDriverError",
     "UnsupportedByDriver",
+    "VersionTables",
     "configure",
     "default_registry",
     "driver_folder",

@@ -17,12 +17,13 @@ def refuse_changed(
         found = digest(content(files[version]))
         if found != row.digest:
             raise MigrationChangedError(
-                f"{files[version].name} was changed after it was applied: recorded"
-                f" {row.digest[:12]}…, found {found[:12]}…",
+                f"version {version}, {files[version].name}, was changed after it was"
+                f" applied:\n  recorded {row.digest}\n  found    {found}",
                 version=version,
                 recorded=row.digest,
                 found=found,
-                hint="restore the file as it was, and put the change into a new one",
+                hint="restore the file as it was, and put the change into a new one;"
+                " or accept the change: `mooring migrate repair`",
             )
 
 

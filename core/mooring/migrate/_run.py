@@ -1,15 +1,13 @@
 """Running the statements of parsed migrations, and saying what state an error left."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from time import perf_counter
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from mooring.core import File, LetsFilesCommit, MigrationSession, MigrationUnit
 from mooring.core.errors import (
     MigrationError,
     MigrationFailedError,
-    MooringError,
     OutcomeUnknownError,
     SerializationError,
     StatementNotAllowedError,
@@ -39,13 +37,13 @@ _LOCK_RETRIES: Final = 5
 
 
 class Step(NamedTuple):
-    """One migration that was applied or undone, or would be.
+    """One migration that was applied or undone.
 
     Attributes:
         version: Its version.
         name: Its file name.
         direction: ``up`` or ``down``.
-        duration: Seconds that it took; None in a plan.
+        duration: Seconds that it took; None if it did not run, but was only noted.
     """
 
     version: int
@@ -68,15 +66,22 @@ class ReadFile:
         """Return those of one direction."""
         return self.migration.up if direction == "up" else self.migration.down
 
+    def last_statement(self, direction: Direction) -> Statement:
+        """Return the last one, or one that is empty if there is none."""
+        statements = self.statements(direction)
+        return statements[-1] if statements else Statement(sql="", line=1)
+
+    def as_written(self, statement: Statement) -> str:
+        """Return the lines of the file that hold the statement, unexpanded."""
+        height = statement.sql.count("\n") + 1
+        first = statement.line - 1
+        return "\n".join(self.text.splitlines()[first : first + height])
+
 
 class Batch(tuple[ReadFile, ...]):
     """The files of one run, in its order."""
 
     __slots__ = ()
-
-    def plan(self, direction: Direction) -> list[Step]:
-        """Return the steps, without durations."""
-        return [_step(file, direction) for file in self]
 
 
 def read_files(files: Mapping[int, File], versions: Iterable[int]) -> Batch:
@@ -179,7 +184,9 @@ class Run:
                 hint="remove it, or put `-- +goose NO TRANSACTION` into the file",
             )
             cause.offset = place.offset
-            raise _failed(file, place.statement, cause, "nothing was changed")
+            from mooring.migrate._failure import failed
+
+            raise failed(file, place.statement, cause, "nothing was changed")
 
     def _refuse_alone(self) -> None:
         """Refuse files that no transaction can hold; nothing has run yet."""
@@ -240,18 +247,22 @@ class Run:
                         del self._done[done:]
                     raise
         except StoreError as cause:
+            from mooring.migrate._failure import failed, not_begun
+
             if not begun:
-                raise _not_begun(files[0], cause, kept) from cause
+                raise not_begun(files[0], cause, kept) from cause
             del self._done[done:]
             if isinstance(cause, OutcomeUnknownError):
                 kept = _UNKNOWN
-            last = _last_statement(files[-1], self._direction)
-            raise _failed(files[-1], last, cause, kept) from cause
+            last = files[-1].last_statement(self._direction)
+            raise failed(files[-1], last, cause, kept) from cause
 
     def _apply(self, unit: MigrationUnit, file: ReadFile, kept: str) -> None:
         """Run one file's statements and note its version, in *unit*."""
-        self._tell("start", _step(file, self._direction))
         migration = file.migration
+        statements = file.statements(self._direction)
+        count = len(statements)
+        self._tell("start", _step(file, self._direction), statements=count)
         place = self._commits.get(migration.version)
         if place is not None:
             from mooring.migrate._own_transactions import warning
@@ -259,14 +270,15 @@ class Run:
             step = _step(file, self._direction)
             self._tell("warning", step, warning(migration.name, place))
         started = perf_counter()
-        statements = file.statements(self._direction)
         for number, statement in enumerate(statements, 1):
             failure = None
             try:
                 unit.execute(statement.sql)
             except StoreError as cause:
+                from mooring.migrate._failure import shows_value
+
                 failure = self._failed(unit, file, number, cause, kept)
-                if not _shows_value(file, statement, cause):
+                if not shows_value(file, statement, cause):
                     raise failure from cause
             except BaseException as stop:
                 # Such as a Ctrl-C: whoever catches it has to know, too.
@@ -277,6 +289,14 @@ class Run:
             if failure is not None:
                 # Outside the except block: what shows a value must not be its context.
                 raise failure
+            if self._progress is not None:
+                self._tell(
+                    "statement",
+                    _step(file, self._direction),
+                    statement=number,
+                    statements=count,
+                    duration=perf_counter() - started,
+                )
         seconds = perf_counter() - started
         try:
             if self._direction == "up":
@@ -288,7 +308,7 @@ class Run:
             raise self._failed(unit, file, behind, cause, kept) from cause
         step = _step(file, self._direction, seconds)
         self._done.append(step)
-        self._tell("end", step)
+        self._tell("end", step, statement=count, statements=count, duration=seconds)
 
     def _failed(
         self,
@@ -303,10 +323,12 @@ class Run:
         state, stay = self._state(unit, file, number, kept)
         gave_up = isinstance(cause, (StoreBusyError, SerializationError))
         self._blocked = gave_up and kept != "" and not stay
-        failed = _last_statement(file, self._direction)
+        statement = file.last_statement(self._direction)
         if number <= len(statements):
-            failed = statements[number - 1]
-        return _failed(file, failed, cause, state)
+            statement = statements[number - 1]
+        from mooring.migrate._failure import failed
+
+        return failed(file, statement, cause, state)
 
     def _state(
         self, unit: MigrationUnit, file: ReadFile, number: int, kept: str
@@ -330,11 +352,13 @@ class Run:
         )
         return state, stay
 
-    def _tell(self, kind: "Kind", step: Step, message: str = "") -> None:
+    def _tell(
+        self, kind: "Kind", step: Step, message: str = "", **figures: Any
+    ) -> None:
         if self._progress is not None:
             from mooring.migrate._progress import Event
 
-            self._progress(Event(kind=kind, step=step, message=message))
+            self._progress(Event(kind=kind, step=step, message=message, **figures))
         elif message:
             from mooring.migrate._progress import log
 
@@ -349,74 +373,3 @@ def _step(file: ReadFile, direction: Direction, duration: float | None = None) -
         direction=direction,
         duration=duration,
     )
-
-
-def _last_statement(file: ReadFile, direction: Direction) -> Statement:
-    migration = file.migration
-    statements = migration.up if direction == "up" else migration.down
-    return statements[-1] if statements else Statement(sql="", line=1)
-
-
-def _failed(
-    file: ReadFile, statement: Statement, cause: MooringError, state: str
-) -> MigrationFailedError:
-    """Return the error, pointing into the file as it is written.
-
-    The file's own text is quoted, not the statement's: what ENVSUB put in may be a
-    secret.
-    """
-    offset = getattr(cause, "offset", None)
-    line, column = statement.line, None
-    if offset is not None:
-        before = statement.sql[:offset]
-        line += before.count("\n")
-        column = offset - (before.rfind("\n") + 1) + 1
-    lines: Sequence[str] = file.text.splitlines()
-    shown = lines[line - 1].strip() if line <= len(lines) else ""
-    reason = cause.message
-    if _shows_value(file, statement, cause):
-        reason = "the engine refused it; its words are hidden, they show a value"
-    name = file.migration.name
-    where = f"{name}:{line}" if column is None else f"{name}:{line}:{column}"
-    return MigrationFailedError(
-        f"{where}: {reason}\n  {shown}\n{state}",
-        file=name,
-        version=file.migration.version,
-        line=line,
-        column=column,
-        statement=_as_written(file, statement),
-        state=state,
-        hint=cause.hint or "correct the file and run again",
-    )
-
-
-def _not_begun(file: ReadFile, cause: MooringError, kept: str) -> MigrationFailedError:
-    """Return the error for the version table or the lock: no file has to do with it."""
-    name = file.migration.name
-    state = kept or "nothing of this file ran"
-    return MigrationFailedError(
-        f"{name} was not begun: {cause.message}\n{state}",
-        file=name,
-        version=file.migration.version,
-        line=1,
-        column=None,
-        statement="",
-        state=state,
-        hint=cause.hint,
-    )
-
-
-def _as_written(file: ReadFile, statement: Statement) -> str:
-    """Return the lines of the file that hold the statement."""
-    height = statement.sql.count("\n") + 1
-    first = statement.line - 1
-    return "\n".join(file.text.splitlines()[first : first + height])
-
-
-def _shows_value(file: ReadFile, statement: Statement, cause: MooringError) -> bool:
-    """Return whether the message quotes what ENVSUB put into the statement."""
-    written = _as_written(file, statement)
-    if statement.sql in written:
-        return False  # nothing was put in
-    words = re.findall(r"\w+", cause.message)
-    return any(word in statement.sql and word not in written for word in words)

@@ -69,6 +69,7 @@ def test_a_file_that_waits_for_a_table_in_vain_is_run_again(
 
     assert [step.version for step in steps] == [2, 3]
     kinds = [(event.kind, event.step.version) for event in told]
+    kinds = [one for one in kinds if one[0] != "statement"]
     first = 2 if transaction == "all" else 3
     again = kinds[kinds.index(("retry", first)) :]
     assert again[1:] == [
@@ -130,7 +131,8 @@ def test_it_is_run_again_so_often_and_then_fails_with_nothing_kept(
         migrator.up()
 
     assert isinstance(caught.value.__cause__, core.StoreBusyError)
-    assert [event.kind for event in told] == ["start", "retry", "start"]
+    kinds = [event.kind for event in told if event.kind != "statement"]
+    assert kinds == ["start", "retry", "start"]
     found = plain.execute("SELECT to_regclass('b'), to_regclass('goose_db_version')")
     assert found.fetchall() == [(None, None)]
 

@@ -34,7 +34,11 @@ MIGRATOR = """
     from mooring import core, migrate
 
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    say = lambda event: print(event.kind, event.step.version, flush=True)
+
+    def say(event):
+        if event.kind == "start":
+            print("start", event.step.version, flush=True)
+
     with core.open({"driver": "sqlite", "path": sys.argv[1]}, migrate="skip") as store:
         try:
             migrate.Migrator(store, migrate.Source(sys.argv[2]), progress=say).up()

@@ -322,7 +322,7 @@ class TestVersionTable:
         migrator = migrate.Migrator(store)
 
         assert [found.version for found in migrator.status()] == VERSIONS
-        assert migrator.up() == []
+        assert not migrator.up()
         migrator.down(to=0)
         assert versions(tmp_path / "app.db") == [0]
 
