@@ -21,6 +21,7 @@ _EXIT_CODES: tuple[tuple[type[errors.MooringError], int], ...] = (
     (errors.DatabaseAheadError, DIVERGED),
     (errors.MigrationChangedError, DIVERGED),
     (errors.MigrationOrderError, DIVERGED),
+    (errors.MigrationUnfinishedError, DIVERGED),
     (errors.MigrationLockError, 7),
     (errors.OpenError, 7),
     (errors.CorruptStoreError, 7),

@@ -14,6 +14,8 @@ from mooring.cli._migrating import (
     planned_documents,
     refuse_both,
     require_known,
+    resume_options,
+    resumption,
     short,
     tell_plan,
     tell_steps,
@@ -51,6 +53,7 @@ def _running(command: F) -> F:
 @target_arguments
 @_selection
 @transaction_option
+@resume_options
 @_running
 def down(**arguments: Any) -> int:
     """Undo the newest migrations of TARGET.
@@ -101,6 +104,8 @@ def _undo(
     sql: bool,
     lock_timeout: float | None,
     as_json: bool,
+    resume: bool = False,
+    resume_after: bool = False,
 ) -> int:
     refuse_both(to, steps)
     if sql and not dry_run:
@@ -132,6 +137,8 @@ def _undo(
             chosen |= {"to": to, "steps": steps}
         if verb != "redo":
             chosen["transaction"] = transaction
+        if verb == "down":
+            chosen["resume"] = resumption(resume=resume, resume_after=resume_after)
         run: Callable[..., Any] = getattr(migrator, verb)
         done = run(**chosen)
     if as_json:

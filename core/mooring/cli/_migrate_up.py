@@ -13,6 +13,8 @@ from mooring.cli._migrating import (
     planned_documents,
     refuse_both,
     require_known,
+    resume_options,
+    resumption,
     tell_plan,
     tell_steps,
     version_type,
@@ -46,6 +48,7 @@ def _selection(command: F) -> F:
 @target_arguments
 @_selection
 @transaction_option
+@resume_options
 @rules_options
 @dry_run_options
 @lock_timeout_option
@@ -55,6 +58,8 @@ def up(
     target: str | None,
     options: tuple[str, ...],
     transaction: Literal["each", "all"] | None,
+    resume: bool,
+    resume_after: bool,
     rules: "Rules",
     dry_run: bool,
     sql: bool,
@@ -74,7 +79,12 @@ def up(
         return
     with opened(place, quiet=as_json, rules=rules) as (migrator, name):
         _check(migrator, **chosen)
-        done = migrator.up(transaction=transaction, timeout=lock_timeout, **chosen)
+        done = migrator.up(
+            transaction=transaction,
+            resume=resumption(resume=resume, resume_after=resume_after),
+            timeout=lock_timeout,
+            **chosen,
+        )
     if as_json:
         applied = documents(done, "up")
         say_json(driver=place.config.driver, target=name, applied=applied)

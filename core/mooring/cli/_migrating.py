@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
@@ -35,6 +35,31 @@ def dry_run_options(command: F) -> F:
         is_flag=True,
         help="Show what would be done; nothing is made, locked or written.",
     )(command)
+
+
+def resume_options(command: F) -> F:
+    """Give *command* ``--resume`` and ``--resume-after``, for `resumption`."""
+    command = click.option(
+        "--resume-after",
+        is_flag=True,
+        help="As --resume, but take the statement that did not end as done.",
+    )(command)
+    return click.option(
+        "--resume",
+        is_flag=True,
+        help="Go on in a file that did not end, with the statement that did not.",
+    )(command)
+
+
+def resumption(
+    *, resume: bool, resume_after: bool
+) -> 'Literal["again", "after"] | None':
+    """Return how to go on in a file that did not end."""
+    if resume and resume_after:
+        raise click.UsageError("--resume and --resume-after exclude each other")
+    if resume_after:
+        return "after"
+    return "again" if resume else None
 
 
 def refuse_both(to: int | None, steps: int | None) -> None:

@@ -78,12 +78,15 @@ class MigrationUnit(Protocol):
         """Note another digest for a version that is applied; all else stays."""
         ...
 
-    def note(self, version: int, unfinished: Unfinished | None) -> None:
+    def note(self, version: int, unfinished: Unfinished | None) -> bool:
         """Note how far the file of *version* is, None if it is not under way.
 
         `record` and `unrecord` note None as well. In a unit without a transaction it
         is durable when the call returns; inside a transaction that the file itself has
         begun it does nothing, since that may yet be undone.
+
+        Returns:
+            Whether it was noted.
         """
         ...
 

@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 
 from mooring.core.errors import MigrationFailedError, MooringError
+from mooring.migrate._files import ReadFile
 from mooring.migrate._migration import Statement
-from mooring.migrate._run import ReadFile
 
 
 def failed(

@@ -16,11 +16,12 @@ from mooring.migrate._source import Source
 from mooring.migrate._view import View
 
 if TYPE_CHECKING:
+    from mooring.migrate._files import Direction
     from mooring.migrate._outcome import Outcome
     from mooring.migrate._progress import Event
     from mooring.migrate._repair import Repair
     from mooring.migrate._rules import Rules
-    from mooring.migrate._run import Direction, Step
+    from mooring.migrate._run import Resume, Step
 
 Progress = Callable[["Event"], None]
 
@@ -78,6 +79,7 @@ class Migrator(View):
         steps: int | None = None,
         allow_missing: bool = False,
         transaction: Literal["each", "all"] | None = None,
+        resume: "Resume | None" = None,
         timeout: float | None = None,
     ) -> "Outcome":
         """Apply pending migrations in the order of their versions.
@@ -90,6 +92,10 @@ class Migrator(View):
             transaction: ``each`` file in a transaction of its own, or ``all`` of the
                 run in one, so that a failure leaves exactly the old version; by default
                 ``all`` where the database is new and that is possible, else ``each``.
+            resume: How to go on in a file that is marked NO TRANSACTION and did not
+                end: ``again`` with the statement that failed or was interrupted,
+                ``after`` behind it, because it did have its effect. By default such a
+                file is refused.
             timeout: Seconds to wait for the lock; ``migration_timeout`` by default.
 
         Returns:
@@ -100,6 +106,7 @@ class Migrator(View):
             DatabaseAheadError: The database was migrated by a newer release.
             MigrationOrderError: A pending version is below the newest applied one.
             MigrationChangedError: An applied file is no longer what was applied.
+            MigrationUnfinishedError: A file did not end, and *resume* is not given.
             MigrationParseError: A pending file cannot be read.
             MigrationLockError: The lock was not free in time.
             MigrationError: ``all`` is asked for, and a file is marked NO TRANSACTION.
@@ -116,6 +123,7 @@ class Migrator(View):
             steps=steps,
             allow_missing=allow_missing,
             transaction=transaction,
+            resume=resume,
             timeout=timeout,
         )
         return _outcome(done, now)
@@ -127,6 +135,7 @@ class Migrator(View):
         steps: int | None = None,
         expected: Sequence[int] | None = None,
         transaction: Literal["each", "all"] | None = None,
+        resume: "Resume | None" = None,
         timeout: float | None = None,
     ) -> "Outcome":
         """Undo applied migrations, the newest version first.
@@ -137,6 +146,7 @@ class Migrator(View):
             expected: The versions that somebody agreed to, in order, as `plan_down`
                 returned them. If it would be others by now, nothing is undone.
             transaction: As in `up`; ``each`` by default.
+            resume: As in `up`.
             timeout: Seconds to wait for the lock; ``migration_timeout`` by default.
 
         Returns:
@@ -149,7 +159,9 @@ class Migrator(View):
                 of the run was undone, except after a MigrationFailedError, which says
                 what state was left.
         """
-        return self._back(to, steps, expected, timeout, transaction=transaction)
+        return self._back(
+            to, steps, expected, timeout, transaction=transaction, resume=resume
+        )
 
     def redo(
         self,
@@ -216,7 +228,8 @@ class Migrator(View):
             MigrationParseError: A file cannot be read.
             MigrationLockError: The lock was not free in time.
         """
-        from mooring.migrate._run import Step, read_files
+        from mooring.migrate._files import read_files
+        from mooring.migrate._run import Step
 
         files = self._source.files()
         self._choice(files, self._applied()).to_stamp(to)
@@ -289,10 +302,13 @@ class Migrator(View):
         *,
         timeout: float | None,
         transaction: Literal["each", "all"] | None = None,
+        resume: "Resume | None" = None,
         **chosen: Any,
     ) -> "tuple[list[Step], list[int]]":
         """Apply; return the steps, and the versions that are applied then."""
         self._refuse_grouping(transaction)
+        if resume not in (None, "again", "after"):
+            raise ArgumentError(f"resume is 'again' or 'after', not {resume!r}")
         if not self._choice(files, applied).pending(**chosen):
             self._note(files, applied)
             return [], [*applied]
@@ -306,7 +322,7 @@ class Migrator(View):
             refuse_changed(files, applied)
             pending = self._choice(files, applied).pending(**chosen)
             newest = max(applied, default=0)
-            done = self._run(session, files, pending, "up", newest, transaction)
+            done = self._run(session, files, pending, "up", newest, transaction, resume)
         now = [*applied, *(step.version for step in done)]
         self._note(files, now)
         return done, now
@@ -319,6 +335,7 @@ class Migrator(View):
         timeout: float | None,
         *,
         transaction: Literal["each", "all"] | None = None,
+        resume: "Resume | None" = None,
         again: bool = False,
     ) -> "Outcome":
         """Undo, and apply again if that is wanted."""
@@ -334,7 +351,7 @@ class Migrator(View):
             wanted = self._choice(files, applied).to_undo(to=to, steps=steps)
             newest = max(applied, default=0)
             way = transaction or "each"
-            done = self._run(session, files, wanted, "down", newest, way)
+            done = self._run(session, files, wanted, "down", newest, way, resume)
             now = [version for version in applied if version not in wanted]
             if again:
                 newest = max(now, default=0)
@@ -352,8 +369,10 @@ class Migrator(View):
         direction: "Direction",
         at: int,
         transaction: Literal["each", "all"] | None,
+        resume: "Resume | None" = None,
     ) -> "list[Step]":
-        from mooring.migrate._run import Run, read_files
+        from mooring.migrate._files import read_files
+        from mooring.migrate._run import Run
 
         run = Run(
             session,
@@ -362,6 +381,8 @@ class Migrator(View):
             at=at,
             progress=self._progress,
             rules=self._rules,
+            unfinished=session.unfinished(),
+            resume=resume,
         )
         return run.run(transaction)
 

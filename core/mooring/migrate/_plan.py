@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 import attrs
 
+from mooring.migrate._files import Batch, Direction, ReadFile
 from mooring.migrate._listing import Listing
 from mooring.migrate._losses import Loss
-from mooring.migrate._run import Batch, Direction, ReadFile
 
 
 @attrs.frozen(kw_only=True)

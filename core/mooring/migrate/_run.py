@@ -1,11 +1,17 @@
 """Running the statements of parsed migrations, and saying what state an error left."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
-from mooring.core import File, LetsFilesCommit, MigrationSession, MigrationUnit
+from mooring.core import (
+    LetsFilesCommit,
+    MigrationSession,
+    MigrationUnit,
+    Unfinished,
+)
 from mooring.core.errors import (
+    ConnectionLostError,
     MigrationError,
     MigrationFailedError,
     OutcomeUnknownError,
@@ -14,22 +20,25 @@ from mooring.core.errors import (
     StoreBusyError,
     StoreError,
 )
-from mooring.migrate._files import content
-from mooring.migrate._migration import Migration, Statement, digest
-from mooring.migrate._parse import parse
+from mooring.migrate._files import Batch, Direction, ReadFile
 
 if TYPE_CHECKING:
     from mooring.migrate._migrator import Progress
     from mooring.migrate._own_transactions import Place
     from mooring.migrate._progress import Kind
     from mooring.migrate._rules import Rules
+    from mooring.migrate._trail import Trail
 
-Direction = Literal["up", "down"]
 Grouping = Literal["each", "all"]
+# How to go on in a file that did not end: with the statement that failed or was
+# interrupted, or behind it.
+Resume = Literal["again", "after"]
 
-_UNKNOWN: Final = (
+_ALL_OR_NOTHING: Final = (
     "all or nothing of this unit was kept: look at the status, and run again"
 )
+# After these nobody knows if the statement had an effect.
+_UNKNOWN: Final = (ConnectionLostError, OutcomeUnknownError)
 # Seconds before a unit that waited for a lock in vain is run again; longer each time.
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 30.0
@@ -52,52 +61,6 @@ class Step(NamedTuple):
     duration: float | None = None
 
 
-class ReadFile:
-    """A migration with what is needed to record it and to quote it."""
-
-    __slots__ = ("digest", "migration", "text")
-
-    def __init__(self, migration: Migration, data: bytes) -> None:
-        self.migration = migration
-        self.digest = digest(data)
-        self.text = data.decode("utf-8", "replace")
-
-    def statements(self, direction: Direction) -> Sequence[Statement]:
-        """Return those of one direction."""
-        return self.migration.up if direction == "up" else self.migration.down
-
-    def last_statement(self, direction: Direction) -> Statement:
-        """Return the last one, or one that is empty if there is none."""
-        statements = self.statements(direction)
-        return statements[-1] if statements else Statement(sql="", line=1)
-
-    def as_written(self, statement: Statement) -> str:
-        """Return the lines of the file that hold the statement, unexpanded."""
-        height = statement.sql.count("\n") + 1
-        first = statement.line - 1
-        return "\n".join(self.text.splitlines()[first : first + height])
-
-
-class Batch(tuple[ReadFile, ...]):
-    """The files of one run, in its order."""
-
-    __slots__ = ()
-
-
-def read_files(files: Mapping[int, File], versions: Iterable[int]) -> Batch:
-    """Read and parse all files of a run, before any of it is applied.
-
-    Raises:
-        MigrationParseError: One cannot be read.
-    """
-    found = []
-    for version in versions:
-        file = files[version]
-        data = content(file)
-        found.append(ReadFile(parse(data, name=file.name), data))
-    return Batch(found)
-
-
 class Run:
     """One run over *batch*, under the lock that *session* holds.
 
@@ -108,6 +71,8 @@ class Run:
         at: The database's version, 0 if it is new.
         progress: Told of what happens; None for nobody.
         rules: How files run; None for the defaults.
+        unfinished: The file that did not end, if there is one.
+        resume: How to go on in it; None: refuse.
     """
 
     def __init__(
@@ -119,7 +84,12 @@ class Run:
         at: int,
         progress: "Progress | None" = None,
         rules: "Rules | None" = None,
+        unfinished: Unfinished | None = None,
+        resume: Resume | None = None,
     ) -> None:
+        self._unfinished = unfinished
+        self._resume = resume
+        self._trail: Trail | None = None
         self._session = session
         self._batch = batch
         self._direction: Direction = direction
@@ -145,6 +115,8 @@ class Run:
         With no *grouping* it is one transaction where the database is new and that is
         possible: its first run leaves all or nothing.
         """
+        if self._unfinished is not None:
+            self._refuse_unfinished(self._unfinished)
         if self._rules is not None and self._rules.strict:
             self._refuse_commits("strict")
         if grouping == "all":
@@ -171,6 +143,28 @@ class Run:
             self._in_unit((file,), state if file.migration.transaction else "")
             self._at = version
         return self._done
+
+    def _refuse_unfinished(self, unfinished: Unfinished) -> None:
+        """Refuse to go on beside a file that did not end, or in it without a word."""
+        from mooring.migrate._trail import Trail, unfinished_error
+
+        for file in self._batch:
+            if file.migration.version != unfinished.version:
+                continue
+            if self._direction != unfinished.direction:
+                break
+            if file.migration.transaction:
+                raise MigrationError(
+                    f"{file.migration.name} did not end, and is not marked NO"
+                    " TRANSACTION any more; nothing was changed",
+                    hint="mark it as it was, and resume; or let it begin anew:"
+                    " `mooring migrate repair` forgets that it was begun",
+                )
+            if self._resume is None:
+                with self._session.unit(transaction=False) as unit:
+                    Trail(unit, file, self._direction).refuse(unfinished)
+            return
+        raise unfinished_error(unfinished, f"version {unfinished.version}")
 
     def _refuse_commits(self, why: Literal["strict", "all"]) -> None:
         """Refuse files that end their transaction themselves; nothing has run yet."""
@@ -205,7 +199,7 @@ class Run:
         left = _LOCK_RETRIES if self._rules is None else self._rules.lock_retries
         pause = _FIRST_PAUSE
         while True:
-            self._blocked = False
+            self._blocked, self._trail = False, None
             try:
                 self._once(files, kept)
             except MigrationFailedError as error:
@@ -246,6 +240,10 @@ class Run:
                     if transaction:
                         del self._done[done:]
                     raise
+        except MigrationFailedError as error:
+            if self._trail is not None and not isinstance(error.__cause__, _UNKNOWN):
+                self._trail.settle(self._session)
+            raise
         except StoreError as cause:
             from mooring.migrate._failure import failed, not_begun
 
@@ -253,7 +251,7 @@ class Run:
                 raise not_begun(files[0], cause, kept) from cause
             del self._done[done:]
             if isinstance(cause, OutcomeUnknownError):
-                kept = _UNKNOWN
+                kept = _ALL_OR_NOTHING
             last = files[-1].last_statement(self._direction)
             raise failed(files[-1], last, cause, kept) from cause
 
@@ -261,6 +259,16 @@ class Run:
         """Run one file's statements and note its version, in *unit*."""
         migration = file.migration
         statements = file.statements(self._direction)
+        trail = None
+        if not migration.transaction:
+            from mooring.migrate._trail import Trail
+
+            trail = self._trail = Trail(unit, file, self._direction)
+            statements = trail.statements
+            unfinished = self._unfinished
+            if unfinished is not None and unfinished.version == migration.version:
+                trail.resume(unfinished, self._resume)
+        first = trail.ran if trail is not None else 0
         count = len(statements)
         self._tell("start", _step(file, self._direction), statements=count)
         place = self._commits.get(migration.version)
@@ -270,8 +278,10 @@ class Run:
             step = _step(file, self._direction)
             self._tell("warning", step, warning(migration.name, place))
         started = perf_counter()
-        for number, statement in enumerate(statements, 1):
+        for number, statement in enumerate(statements[first:], first + 1):
             failure = None
+            if trail is not None:
+                trail.begin(number)
             try:
                 unit.execute(statement.sql)
             except StoreError as cause:
@@ -282,7 +292,7 @@ class Run:
                     raise failure from cause
             except BaseException as stop:
                 # Such as a Ctrl-C: whoever catches it has to know, too.
-                state, stay = self._state(unit, file, number, kept)
+                state, stay = self._state(unit, file, kept)
                 if stay or not kept:
                     stop.add_note(f"{migration.name}: {state}")
                 raise
@@ -298,6 +308,8 @@ class Run:
                     duration=perf_counter() - started,
                 )
         seconds = perf_counter() - started
+        if trail is not None:
+            trail.end()
         try:
             if self._direction == "up":
                 unit.record(migration.version, digest=file.digest, duration=seconds)
@@ -319,35 +331,42 @@ class Run:
         kept: str,
     ) -> MigrationFailedError:
         """Return the error of statement *number*; behind the last, of its version."""
-        statements = file.statements(self._direction)
-        state, stay = self._state(unit, file, number, kept)
+        trail = self._trail
+        statements = trail.statements if trail else file.statements(self._direction)
+        state, stay = self._state(unit, file, kept)
         gave_up = isinstance(cause, (StoreBusyError, SerializationError))
         self._blocked = gave_up and kept != "" and not stay
         statement = file.last_statement(self._direction)
         if number <= len(statements):
-            statement = statements[number - 1]
+            statement = trail.place(number, cause) if trail else statements[number - 1]
         from mooring.migrate._failure import failed
 
-        return failed(file, statement, cause, state)
+        error = failed(file, statement, cause, state)
+        if trail and stay:
+            error.hint = (
+                f"{cause.hint or 'correct what failed'}; then go on with statement"
+                f" {stay + 1}: `mooring migrate {self._direction} --resume`, or"
+                f' {self._direction}(resume="again")'
+            )
+        return error
 
-    def _state(
-        self, unit: MigrationUnit, file: ReadFile, number: int, kept: str
-    ) -> tuple[str, int]:
-        """Say what is left when statement *number* fails; and how many stay."""
+    def _state(self, unit: MigrationUnit, file: ReadFile, kept: str) -> tuple[str, int]:
+        """Say what is left when the statement that runs fails; and how many stay."""
+        trail = self._trail
+        statements = trail.statements if trail else file.statements(self._direction)
         migration = file.migration
         place = self._commits.get(migration.version)
         why = "marked NO TRANSACTION"
-        stay = 0 if migration.transaction else number - 1
+        stay = trail.ran if trail else 0
         if place is not None:
             why = f"one that ends its transaction itself (line {place.line})"
             stay = unit.kept  # type: ignore[attr-defined]  # see LetsFilesCommit
         if kept and not stay:
             return kept, 0
         done = f"statements 1 to {stay}" if stay else "no statement"
-        count = len(file.statements(self._direction))
         noted = "not" if self._direction == "up" else "still"
         state = (
-            f"{done} of {count} ran and stay: the file is {why};"
+            f"{done} of {len(statements)} ran and stay: the file is {why};"
             f" version {migration.version} is {noted} noted"
         )
         return state, stay

@@ -81,9 +81,8 @@ class View:
         Raises:
             MigrationError: What `up` would raise before it changes anything.
         """
-        from mooring.migrate._files import refuse_changed
+        from mooring.migrate._files import read_files, refuse_changed
         from mooring.migrate._plan import plan_of
-        from mooring.migrate._run import read_files
 
         files, applied = self._source.files(), self._applied()
         choice = self._choice(files, applied)
@@ -103,9 +102,9 @@ class View:
         Raises:
             MigrationError: What `down` would raise before it changes anything.
         """
+        from mooring.migrate._files import read_files
         from mooring.migrate._losses import losses_of
         from mooring.migrate._plan import plan_of
-        from mooring.migrate._run import read_files
 
         files, applied = self._source.files(), self._applied()
         batch = read_files(

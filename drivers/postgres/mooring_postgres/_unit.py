@@ -18,6 +18,7 @@ from mooring_postgres._indexes import invalid_indexes
 from mooring_postgres._session import PostgresSession
 from mooring_postgres._versions import PostgresVersions
 
+_CONCURRENT_INDEX: Final = re.compile(r"INDEX\s+CONCURRENTLY\b", re.IGNORECASE)
 _COMMITS: Final = re.compile(r"(COMMIT|END)\b", re.IGNORECASE)
 _BEGINS_OR_COMMITS: Final = re.compile(r"\b(BEGIN|START|COMMIT|END)\b", re.IGNORECASE)
 # They would undo what the file did, and it would be noted as applied.
@@ -117,6 +118,9 @@ class PostgresUnit:
                 error.offset = start + (error.offset or 0)
                 raise
         if self._is_alone:
+            if _CONCURRENT_INDEX.search(sql):
+                # Here, so that this is the statement that failed.
+                self._refuse_invalid_indexes()
             self.kept = len(self._texts)
 
     def split(self, sql: str) -> Iterable[tuple[int, str]]:
@@ -142,10 +146,12 @@ class PostgresUnit:
         """Note another digest for a version that is applied."""
         self._versions.amend(version, digest=digest)
 
-    def note(self, version: int, unfinished: Unfinished | None) -> None:
+    def note(self, version: int, unfinished: Unfinished | None) -> bool:
         """Note how far the file of *version* is; in its own transaction, nothing."""
-        if self._transaction or not self._session.in_transaction:
-            self._versions.note(version, unfinished)
+        if not self._transaction and self._session.in_transaction:
+            return False
+        self._versions.note(version, unfinished)
+        return True
 
     @property
     def _is_alone(self) -> bool:

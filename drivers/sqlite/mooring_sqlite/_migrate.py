@@ -226,10 +226,12 @@ class SqliteUnit:
         """Note another digest for a version that is applied."""
         self._versions.amend(version, digest=digest)
 
-    def note(self, version: int, unfinished: Unfinished | None) -> None:
+    def note(self, version: int, unfinished: Unfinished | None) -> bool:
         """Note how far the file of *version* is; in its own transaction, nothing."""
-        if self._transaction or not self._connection.in_transaction:
-            self._versions.note(version, unfinished)
+        if not self._transaction and self._connection.in_transaction:
+            return False
+        self._versions.note(version, unfinished)
+        return True
 
     def _end_file(self) -> None:
         """Leave the connection to the next file of the unit as it was."""

@@ -169,10 +169,12 @@ class DuckdbUnit:
         """Note another digest for a version that is applied."""
         self._versions.amend(version, digest=digest)
 
-    def note(self, version: int, unfinished: Unfinished | None) -> None:
+    def note(self, version: int, unfinished: Unfinished | None) -> bool:
         """Note how far the file of *version* is; in its own transaction, nothing."""
-        if self._transaction or not self._session.in_transaction:
-            self._versions.note(version, unfinished)
+        if not self._transaction and self._session.in_transaction:
+            return False
+        self._versions.note(version, unfinished)
+        return True
 
     def _execute_one(self, statement: str) -> None:
         session = self._session

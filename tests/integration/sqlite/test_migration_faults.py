@@ -74,8 +74,7 @@ def test_a_full_disk_leaves_what_the_error_says_and_the_next_run_goes_on(
     open_sqlite: OpenSqlite, migration_file: MigrationFile, tmp_path: Path, head: str
 ) -> None:
     migration_file("1_a.sql", "CREATE TABLE a (x);")
-    again = "CREATE TABLE IF NOT EXISTS b (x);"
-    source = migration_file("2_b.sql", again, FILL, head=head)
+    source = migration_file("2_b.sql", "CREATE TABLE b (x);", FILL, head=head)
     migrator = migrate.Migrator(open_sqlite(migrate="skip"), source)
     migrator.up(to=1)
     with largest_file(200_000), pytest.raises(core.MigrationFailedError) as caught:
@@ -90,7 +89,8 @@ def test_a_full_disk_leaves_what_the_error_says_and_the_next_run_goes_on(
     assert expected in caught.value.state
     assert rows(path, "PRAGMA integrity_check") == [("ok",)]
 
-    assert [step.version for step in migrator.up()] == [2]
+    again = migrator.up(resume="again" if head else None)
+    assert [step.version for step in again] == [2]
     assert rows(path, "SELECT count(*) FROM b") == [(1000,)]
 
 
@@ -137,6 +137,14 @@ def test_ctrl_c_leaves_nothing_of_the_file_or_says_what_stays(
     stays = "2_b.sql: statements 1 to 1 of 2 ran and stay"
     assert said.startswith(f"interrupted {stays}" if head else "interrupted\n")
     assert tables(path) == ({"a", "b"} if head else {"a"})
-    source = migration_file("2_b.sql", "CREATE TABLE IF NOT EXISTS b (x);", head=head)
+    # What was begun is corrected, and gone on with; the lock is free.
+    source = migration_file("2_b.sql", "CREATE TABLE b (x);", "SELECT 1;", head=head)
     store = open_sqlite(migrate="skip", migration_timeout=5)
-    assert [step.version for step in migrate.Migrator(store, source).up()] == [2]
+    migrator = migrate.Migrator(store, source)
+    if head:
+        with pytest.raises(
+            core.MigrationUnfinishedError, match="statement 2 was begun"
+        ):
+            migrator.up()
+    again = migrator.up(resume="again" if head else None)
+    assert [step.version for step in again] == [2]
