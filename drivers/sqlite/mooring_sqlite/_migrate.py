@@ -87,6 +87,7 @@ class SqliteMigrationSession:
             raise translate_error(cause, target=self.connection.target) from cause
         self.settings = self.connection.settings | lasting
         self.foreign_keys = ForeignKeyCheck(self.connection)
+        self.noted = SqliteVersions(self.connection, self.table)
         self.connection.unlimited()
         return self
 
@@ -113,11 +114,11 @@ class SqliteMigrationSession:
 
     def versions(self) -> Sequence[AppliedRow]:
         """Return what is applied. A missing version table is made by the first unit."""
-        return SqliteVersions(self.connection, self.table).read() or ()
+        return self.noted.read() or ()
 
     def unfinished(self) -> Unfinished | None:
         """Return the file that was begun without a transaction and did not end."""
-        return SqliteVersions(self.connection, self.table).unfinished()
+        return self.noted.unfinished()
 
     def limit(self, *, statement: float | None, lock: float | None) -> None:
         """Bound what the files execute; see `core.LimitsStatements`.
@@ -156,7 +157,7 @@ class SqliteUnit:
         self._run = run
         self._session = run.connection
         self._connection = run.connection.connection
-        self._versions = SqliteVersions(run.connection, run.table)
+        self._versions = run.noted
         self._transaction = transaction
         self._sets_pragmas = False
         self._hides_tables = False
