@@ -68,7 +68,8 @@ def _described(error: BaseException) -> tuple[str, str, str | None, int]:
         hint = getattr(error, "hint", None)
         return "failed", error.format_message(), hint, error.exit_code
     if isinstance(error, (click.Abort, KeyboardInterrupt)):
-        return "interrupted", "interrupted", None, INTERRUPTED
+        notes = getattr(error, "__notes__", ())
+        return "interrupted", "; ".join(["interrupted", *notes]), None, INTERRUPTED
     traceback.print_exception(error)
     kind = type(error).__name__
     hint = "this is a bug, of mooring or of the driver: report it with the lines above"

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, ClassVar, Final
 
 from mooring.core._migratable import AppliedRow, Unfinished
@@ -23,8 +24,10 @@ CREATE TABLE IF NOT EXISTS {side} (
     running integer,
     ran text,
     PRIMARY KEY (version_table, version_id)
-)
+){storage}
 """
+# Those beside the key.
+_COLUMNS: Final = 8
 _ELSEWHERE: Final = "rename it, or give the migrations another version table"
 
 
@@ -48,6 +51,11 @@ class VersionTables:
     true: ClassVar[str] = "true"
     #: The time in UTC, as goose's column has it.
     now: ClassVar[str]
+    #: What a CREATE TABLE of ours ends with.
+    storage: ClassVar[str] = ""
+    #: The INSERT that replaces a row with the same key, where there is one: it is
+    #: faster than an upsert, where no value of that row stays.
+    replace: ClassVar[str] = ""
     #: What reads that column, of the table ``v``.
     applied_at: ClassVar[str] = "v.tstamp"
 
@@ -60,6 +68,8 @@ class VersionTables:
         place = f"{self.quote(self.schema)}." if self.schema else ""
         self.table = place + self.quote(self.name)
         self.side = place + SIDE_TABLE
+        # The statements that keep values, by the columns that they set.
+        self._keeping: dict[tuple[str, ...], str] = {}
 
     # -- what an engine may have to say ---------------------------------------------
 
@@ -165,7 +175,7 @@ class VersionTables:
             self.change(self.create.format(table=self.table))
             self._insert(0)
         if SIDE_TABLE not in present:
-            self.change(_CREATE_SIDE.format(side=self.side))
+            self.change(_CREATE_SIDE.format(side=self.side, storage=self.storage))
 
     def record(self, version: int, *, digest: str, duration: float | None) -> None:
         """Note *version* as applied, by whoever runs this process."""
@@ -207,17 +217,30 @@ class VersionTables:
         self, version: int, values: Mapping[str, object], *, is_applied: bool = False
     ) -> None:
         """Keep *values* beside a version; what is applied, about its newest row."""
-        kept = {"version_table": self.name, "version_id": version, **values}
-        places = [self.parameter] * len(kept)
-        if is_applied:
-            rows = f"{self.table} WHERE version_id = {self.parameter}"
-            places.append(f"(SELECT max(id) FROM {rows})")
-            kept["row_id"] = version
-        changes = ", ".join(f"{name} = excluded.{name}" for name in [*kept][2:])
-        self._write(
-            f"INSERT INTO {self.side} ({', '.join(kept)}) VALUES ({', '.join(places)})"
-            f" ON CONFLICT (version_table, version_id) DO UPDATE SET {changes}",
-            *kept.values(),
+        columns = (*values, "row_id") if is_applied else tuple(values)
+        sql = self._keeping.get(columns)
+        if sql is None:
+            sql = self._keeping[columns] = self._keep_sql(columns)
+        row = (version,) if is_applied else ()
+        self._write(sql, self.name, version, *values.values(), *row)
+
+    def _keep_sql(self, columns: Sequence[str]) -> str:
+        """Return what sets *columns* of our row of a version; the others stay.
+
+        In the place of ``row_id`` stands the version whose newest row is meant.
+        """
+        newest = (
+            f"(SELECT max(id) FROM {self.table} WHERE version_id = {self.parameter})"
+        )
+        names = ("version_table", "version_id", *columns)
+        places = [newest if name == "row_id" else self.parameter for name in names]
+        into = f"INTO {self.side} ({', '.join(names)}) VALUES ({', '.join(places)})"
+        if self.replace and len(columns) == _COLUMNS:
+            return f"{self.replace} {into}"
+        changes = ", ".join(f"{name} = excluded.{name}" for name in columns)
+        return (
+            f"INSERT {into}"
+            f" ON CONFLICT (version_table, version_id) DO UPDATE SET {changes}"
         )
 
     def _write(self, sql: str, *values: object) -> None:
@@ -242,8 +265,12 @@ def _iso(tstamp: object) -> str:
     return f"{str(tstamp)[:19]}Z".replace(" ", "T", 1) if tstamp else ""
 
 
+@lru_cache(maxsize=1)
 def _who() -> str:
-    """Return who runs this process, and where: for people, not for programs."""
+    """Return who runs this process, and where: for people, not for programs.
+
+    Asked once, not for each file of a run.
+    """
     from pwd import getpwuid
 
     try:

@@ -15,6 +15,7 @@ from mooring.core.errors import (
     MigrationError,
     MigrationFailedError,
     OutcomeUnknownError,
+    SerializationError,
     StatementNotAllowedError,
     StoreBusyError,
     StoreError,
@@ -285,6 +286,12 @@ class Run:
                 failure = self._failed(unit, file, number, cause, kept)
                 if not shows_value(file, statement, cause):
                     raise failure from cause
+            except BaseException as stop:
+                # Such as a Ctrl-C: whoever catches it has to know, too.
+                state, stay = self._state(unit, file, kept)
+                if stay or not kept:
+                    stop.add_note(f"{migration.name}: {state}")
+                raise
             if failure is not None:
                 # Outside the except block: what shows a value must not be its context.
                 raise failure
@@ -322,27 +329,15 @@ class Run:
         """Return the error of statement *number*; behind the last, of its version."""
         trail = self._trail
         statements = trail.statements if trail else file.statements(self._direction)
-        migration = file.migration
-        place = self._commits.get(migration.version)
-        why = "marked NO TRANSACTION"
-        stay = trail.ran if trail else 0
-        if place is not None:
-            why = f"one that ends its transaction itself (line {place.line})"
-            stay = unit.kept  # type: ignore[attr-defined]  # see LetsFilesCommit
-        self._blocked = isinstance(cause, StoreBusyError) and kept != "" and not stay
-        if not kept or stay:
-            done = f"statements 1 to {stay}" if stay else "no statement"
-            noted = "not" if self._direction == "up" else "still"
-            kept = (
-                f"{done} of {len(statements)} ran and stay: the file is {why};"
-                f" version {migration.version} is {noted} noted"
-            )
+        state, stay = self._state(unit, file, kept)
+        gave_up = isinstance(cause, (StoreBusyError, SerializationError))
+        self._blocked = gave_up and kept != "" and not stay
         statement = file.last_statement(self._direction)
         if number <= len(statements):
             statement = trail.place(number, cause) if trail else statements[number - 1]
         from mooring.migrate._failure import failed
 
-        error = failed(file, statement, cause, kept)
+        error = failed(file, statement, cause, state)
         if trail and stay:
             error.hint = (
                 f"{cause.hint or 'correct what failed'}; then go on with statement"
@@ -350,6 +345,27 @@ class Run:
                 f' {self._direction}(resume="again")'
             )
         return error
+
+    def _state(self, unit: MigrationUnit, file: ReadFile, kept: str) -> tuple[str, int]:
+        """Say what is left when the statement that runs fails; and how many stay."""
+        trail = self._trail
+        statements = trail.statements if trail else file.statements(self._direction)
+        migration = file.migration
+        place = self._commits.get(migration.version)
+        why = "marked NO TRANSACTION"
+        stay = trail.ran if trail else 0
+        if place is not None:
+            why = f"one that ends its transaction itself (line {place.line})"
+            stay = unit.kept  # type: ignore[attr-defined]  # see LetsFilesCommit
+        if kept and not stay:
+            return kept, 0
+        done = f"statements 1 to {stay}" if stay else "no statement"
+        noted = "not" if self._direction == "up" else "still"
+        state = (
+            f"{done} of {len(statements)} ran and stay: the file is {why};"
+            f" version {migration.version} is {noted} noted"
+        )
+        return state, stay
 
     def _tell(
         self, kind: "Kind", step: Step, message: str = "", **figures: Any

@@ -33,6 +33,7 @@ _LASTING: Final = (
     "ignore_check_constraints",
     "legacy_alter_table",
     "locking_mode",
+    "max_page_count",
     "recursive_triggers",
     "reverse_unordered_selects",
     "temp_store",
@@ -86,6 +87,7 @@ class SqliteMigrationSession:
             raise translate_error(cause, target=self.connection.target) from cause
         self.settings = self.connection.settings | lasting
         self.foreign_keys = ForeignKeyCheck(self.connection)
+        self.noted = SqliteVersions(self.connection, self.table)
         self.connection.unlimited()
         return self
 
@@ -112,11 +114,11 @@ class SqliteMigrationSession:
 
     def versions(self) -> Sequence[AppliedRow]:
         """Return what is applied. A missing version table is made by the first unit."""
-        return SqliteVersions(self.connection, self.table).read() or ()
+        return self.noted.read() or ()
 
     def unfinished(self) -> Unfinished | None:
         """Return the file that was begun without a transaction and did not end."""
-        return SqliteVersions(self.connection, self.table).unfinished()
+        return self.noted.unfinished()
 
     def limit(self, *, statement: float | None, lock: float | None) -> None:
         """Bound what the files execute; see `core.LimitsStatements`.
@@ -125,8 +127,9 @@ class SqliteMigrationSession:
         """
         self.statement_timeout = statement
         if lock is not None:
-            self.settings["busy_timeout"] = max(round(lock * 1000), 1)
-            self.connection.restore(self.settings)
+            milliseconds = max(round(lock * 1000), 1)
+            self.connection.control(f"PRAGMA busy_timeout = {milliseconds}")
+            self.settings["busy_timeout"] = milliseconds
 
     def enforce_keys(self, *, on: bool) -> None:
         """Let foreign keys be enforced, or not; they are again when the session ends.
@@ -154,7 +157,7 @@ class SqliteUnit:
         self._run = run
         self._session = run.connection
         self._connection = run.connection.connection
-        self._versions = SqliteVersions(run.connection, run.table)
+        self._versions = run.noted
         self._transaction = transaction
         self._sets_pragmas = False
         self._hides_tables = False

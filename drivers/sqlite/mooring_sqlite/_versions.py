@@ -20,6 +20,9 @@ CREATE TABLE {table} (
 """
     true: ClassVar[str] = "1"
     now: ClassVar[str] = "datetime('now')"
+    replace: ClassVar[str] = "INSERT OR REPLACE"
+    # One page to write for each version, not two.
+    storage: ClassVar[str] = " WITHOUT ROWID"
 
     def kinds(self, names: Sequence[str]) -> Mapping[str, str]:
         """Return what each of *names* is, as SQLite's schema table has it."""

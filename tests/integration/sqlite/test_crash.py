@@ -14,7 +14,10 @@ from random import Random
 from time import sleep
 
 import pytest
+from mooring import core, migrate
+from mooring_sqlite import SqliteStore
 
+OpenSqlite = Callable[..., SqliteStore]
 Start = Callable[..., "subprocess.Popen[str]"]
 Loop = Callable[[int, int], tuple[int, Random]]
 
@@ -58,6 +61,17 @@ PROGRAMS = {
             print("ready", flush=True)
 """,
 }
+# Applies the files once.
+MIGRATOR_UP = """
+    import sys
+    from mooring import core, migrate
+    import mooring.migrate._run, mooring_sqlite._migrate
+
+    store = core.open({"driver": "sqlite", "path": sys.argv[1]}, migrate="skip")
+    print("ready", flush=True)
+    migrate.Migrator(store, migrate.Source(sys.argv[2])).up()
+"""
+TABLE = "goose_db_version"
 
 
 def integrity(path: Path) -> list[tuple[object, ...]]:
@@ -65,12 +79,21 @@ def integrity(path: Path) -> list[tuple[object, ...]]:
         return connection.execute("PRAGMA integrity_check").fetchall()
 
 
+def refusal(migrator: migrate.Migrator) -> core.MigrationUnfinishedError | None:
+    """Apply what is pending; return the error if that is not possible."""
+    try:
+        migrator.up()
+    except core.MigrationUnfinishedError as error:
+        return error
+    return None
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("code", PROGRAMS.values(), ids=PROGRAMS)
 def test_a_file_whose_process_was_killed_is_sound(
     start: Start, loop: Loop, report: Callable[[str], None], tmp_path: Path, code: str
 ) -> None:
-    kills, random = loop(4, 50)
+    kills, random = loop(4, 100)
     (tmp_path / "files").mkdir()
     for version in range(1, 9):
         (tmp_path / "files" / f"{version}_t.sql").write_text(
@@ -92,3 +115,61 @@ def test_a_file_whose_process_was_killed_is_sound(
                 path.unlink()
     report(f"{kills} kills, {looked_at} files found sound")
     assert looked_at
+
+
+@pytest.mark.soak
+def test_kill_9_in_files_without_a_transaction_leaves_one_file_to_decide_about(
+    open_sqlite: OpenSqlite,
+    start: Start,
+    loop: Loop,
+    report: Callable[[str], None],
+    tmp_path: Path,
+) -> None:
+    kills, random = loop(8, 100)
+    folder = tmp_path / "files"
+    folder.mkdir()
+    for version in range(1, 13):
+        (folder / f"{version}_t.sql").write_text(
+            "-- +goose NO TRANSACTION\n-- +goose Up\n"
+            f"CREATE TABLE first{version} (x);\n"
+            f"CREATE TABLE second{version} (x);\n"
+        )
+    source = migrate.Source(str(folder))
+    decided = halves = 0
+    for number in range(kills):
+        path = tmp_path / f"{number}.db"
+        with start(MIGRATOR_UP, path, folder) as migrator:
+            assert migrator.stdout is not None
+            assert migrator.stdout.readline() == "ready\n"
+            sleep(random.uniform(0, 0.05))
+            migrator.send_signal(signal.SIGKILL)
+        with open_sqlite(path, migrate="skip") as store:
+            rows = store.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            names = {str(row["name"]) for row in rows}
+            noted = [row.version for row in store.migration_versions(TABLE) or ()]
+            next_one = len(noted) + 1
+            whole = {f"{name}{v}" for v in noted for name in ("first", "second")}
+            half = {n for n in names if n.startswith(("first", "second"))} - whole
+
+            assert noted == list(range(1, next_one))
+            assert whole <= names
+            # A prefix of its statements, or all of them without its version.
+            kept = [f"first{next_one}", f"second{next_one}"][: len(half)]
+            assert half == set(kept)
+            halves += bool(half)
+            runner = migrate.Migrator(store, source)
+            error = refusal(runner)
+            if error is not None:
+                # It says what stays for sure; what has to be decided by hand is whether
+                # the statement that was begun ended.
+                assert error.version == next_one
+                ended = len(half) > error.done
+                assert len(half) - error.done in ((0, 1) if error.running else (0,))
+                decided += error.running
+                runner.up(resume="after" if ended else "again")
+            assert runner.at_head()
+        assert integrity(path) == [("ok",)]
+    report(
+        f"{kills} kills, {halves} files half done, {decided} in a statement that the"
+        " next run names; all are finished"
+    )

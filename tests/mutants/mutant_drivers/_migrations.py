@@ -107,9 +107,12 @@ class MakesTheTableWhenAsked(Store):
             return ()
 
 
-@caught_by("test_on_a_new_database_a_failure_keeps_nothing_at_all")
+@caught_by(
+    "test_on_a_new_database_a_failure_keeps_nothing_at_all",
+    "test_all_in_one_transaction_a_failure_leaves_the_old_version",
+)
 class CommitsFileByFile(Unit):
-    """A first run that fails leaves the files before the one that failed."""
+    """A run in one transaction that fails leaves the files before its failure."""
 
     def record(self, version: int, *, digest: str, duration: float | None) -> None:
         super().record(version, digest=digest, duration=duration)

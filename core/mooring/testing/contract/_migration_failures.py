@@ -236,6 +236,21 @@ class MigrationFailuresContract:
             assert tables() == {"a"}
         empty.execute("INSERT INTO a VALUES (1)")
 
+    def test_bounds_for_statements_are_taken_or_refused_and_end_with_the_run(
+        self,
+        empty: core.SqlStore,
+        migration_file: MigrationFile,
+        tables: Callable[[], set[str]],
+    ) -> None:
+        source = migration_file("1_a.sql", "CREATE TABLE a (x int);")
+        bounds = migrate.Rules(statement_timeout=20, table_lock_timeout=10)
+        try:
+            done = len(migrate.Migrator(empty, source, rules=bounds).up())
+        except core.UnsupportedByDriver:
+            done = 0
+        assert tables() == ({"a"} if done else set())
+        assert len(migrate.Migrator(empty, source).up()) == 1 - done
+
     @requires(Capability.TRANSACTIONAL_DDL)
     def test_a_byte_order_mark_hides_no_commit(
         self,
