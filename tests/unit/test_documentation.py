@@ -12,7 +12,7 @@ import attrs
 import mooring_postgres.testing
 import mooring_sqlite
 import pytest
-from mooring import core, migrate, testing
+from mooring import core, migrate, testing, web
 from mooring.core import _hookspecs
 from mooring_postgres import PostgresConfig
 from mooring_postgres import testing as postgres_testing
@@ -56,6 +56,7 @@ def documented(page: str) -> list[str]:
     [
         ("core.md", "mooring.core", core.__all__),
         ("migrate.md", "mooring.migrate", migrate.__all__),
+        ("web.md", "mooring.web", web.__all__),
         ("sqlite.md", "mooring_sqlite", mooring_sqlite.__all__),
         ("postgres.md", "mooring_postgres", mooring_postgres.__all__),
         ("postgres.md", "mooring_postgres.testing", postgres_testing.__all__),
@@ -78,6 +79,7 @@ def test_reference_documents_nothing_that_is_private() -> None:
         "mooring.core.errors",
         *(f"mooring.core.{name}" for name in core.__all__),
         *(f"mooring.migrate.{name}" for name in migrate.__all__),
+        *(f"mooring.web.{name}" for name in web.__all__),
         *(f"mooring.testing.{name}" for name in testing.__all__),
         "mooring.testing.check.check_driver",
         *(f"mooring_sqlite.{name}" for name in mooring_sqlite.__all__),
@@ -214,10 +216,9 @@ def test_command_page_has_every_verb_of_the_command() -> None:
     }
     verbs = [verb for verb in _app.LazyGroup.verbs if verb not in groups]
     verbs += [f"{group} {verb}" for group, of in groups.items() for verb in of]
-    sections = re.findall(
-        r"^### mooring ([a-z]+(?: [a-z]+)*)",
-        (REFERENCE / "command.md").read_text(),
-        re.MULTILINE,
-    )
+    page = (REFERENCE / "command.md").read_text()
+    sections = re.findall(r"^### mooring ([a-z]+(?: [a-z]+)*)", page, re.MULTILINE)
+    generated = re.findall(r"^```{command} (.*)$", page, re.MULTILINE)
 
     assert sorted(sections) == sorted(verbs)
+    assert generated == sections

@@ -11,9 +11,12 @@ from mooring import __version__
 _VERBS = {
     "drivers": ("_drivers", "List the drivers: usable or not, and why."),
     "health": ("_health", "Check a store, without writing to it."),
+    "doctor": ("_doctor", "Look deeper, and say how to fix what is wrong."),
     "migrate": ("_migrate", "Bring a store's schema up, down, or look at it."),
     "driver": ("_driver", "For the authors of drivers: begin one, or prove it."),
     "demo": ("_demo", "Open a new store and run a small workload on it."),
+    "completion": ("_completion", "Write a script that completes at the prompt."),
+    "version": ("_version", "Say which versions are installed."),
 }
 
 

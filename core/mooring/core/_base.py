@@ -73,7 +73,7 @@ class SqlStoreBase(Generic[S]):
         self._readers = readers
         self._pid = os.getpid()
         self._closed = False
-        self._schema: dict[str, str] = {}
+        self._schema: dict[str, tuple[int, int, int]] = {}
 
     def execute(self, sql: str, params: Mapping[str, object] | None = None) -> Result:
         """Execute one statement in a transaction of its own; see `SqlStore`."""
@@ -179,8 +179,16 @@ class SqlStoreBase(Generic[S]):
     def note_schema(
         self, table: str, *, version: int, applied: int, known: int
     ) -> None:
-        """Remember how far a version table is, for the repr; a migrator says so."""
-        self._schema[table] = f"v{version} ({applied}/{known})"
+        """Remember how far a version table is; a migrator says so."""
+        self._schema[table] = version, applied, known
+
+    @property
+    def schema_versions(self) -> "Mapping[str, tuple[int, int, int]]":
+        """By version table, as a migrator saw it last: newest version, applied, known.
+
+        Empty where nobody looked.
+        """
+        return dict(self._schema)
 
     @property
     def closed(self) -> bool:
@@ -225,7 +233,8 @@ class SqlStoreBase(Generic[S]):
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else self._state()
-        words = ("<Store", self.driver, self.target, *self._schema.values(), state)
+        schema = [f"v{v} ({a}/{k})" for v, a, k in self._schema.values()]
+        words = ("<Store", self.driver, self.target, *schema, state)
         return " ".join(filter(None, words)) + ">"
 
     def _state(self) -> str:

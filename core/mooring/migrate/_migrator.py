@@ -87,15 +87,23 @@ class Migrator:
                 hint=self._way("up", "up()"),
             )
 
-    def status(self) -> "list[MigrationStatus]":
+    def status(
+        self, *, content: bool = True, timeout: float | None = None
+    ) -> "list[MigrationStatus]":
         """Return every known or applied migration by version; nothing is written.
+
+        Args:
+            content: Whether to look if an applied file is what was applied; without,
+                no file is opened and none is ``changed``.
+            timeout: Seconds to wait for a connection; ``pool_timeout`` by default.
 
         Raises:
             MigrationParseError: A file cannot be read.
         """
         from mooring.migrate._status import status_of
 
-        return status_of(self._source.files(), self._applied())
+        files, applied = self._source.files(), self._applied(timeout)
+        return status_of(files, applied, content=content)
 
     def plan(self, *, to: int | None = None) -> "list[Step]":
         """Return what `up` would do, in order; nothing is locked or written.
@@ -215,8 +223,8 @@ class Migrator:
             timeout = self._store.config.migration_timeout
         return self._store.migration_session(self._source.table, timeout=timeout)
 
-    def _applied(self) -> dict[int, AppliedRow]:
-        rows = self._store.migration_versions(self._source.table)
+    def _applied(self, timeout: float | None = None) -> dict[int, AppliedRow]:
+        rows = self._store.migration_versions(self._source.table, timeout=timeout)
         return {row.version: row for row in rows or ()}
 
     def _note(self, files: Mapping[int, File], applied: Iterable[int]) -> None:

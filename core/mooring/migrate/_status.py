@@ -6,7 +6,7 @@ from typing import Literal
 import attrs
 
 from mooring.core import AppliedRow, File
-from mooring.migrate._files import content
+from mooring.migrate._files import content as content_of
 from mooring.migrate._migration import digest
 
 MigrationState = Literal["applied", "pending", "changed", "missing", "ahead"]
@@ -34,9 +34,9 @@ class MigrationStatus:
 
 
 def status_of(
-    files: Mapping[int, File], applied: Mapping[int, AppliedRow]
+    files: Mapping[int, File], applied: Mapping[int, AppliedRow], *, content: bool
 ) -> list[MigrationStatus]:
-    """Return each version's state, ascending; reads the applied files."""
+    """Return each version's state, ascending; reads the applied files if *content*."""
     newest = max(files, default=0)
     found = []
     for version in sorted(files.keys() | applied.keys()):
@@ -46,7 +46,7 @@ def status_of(
             state = "pending"
         elif file is None:
             state = "ahead" if version > newest else "missing"
-        elif row.digest is not None and row.digest != digest(content(file)):
+        elif content and row.digest not in (None, digest(content_of(file))):
             state = "changed"
         found.append(
             MigrationStatus(

@@ -90,7 +90,12 @@ class KeyValueStore:
         except core.StoreBusyError as error:
             return core.Check(name="values", status="unknown", detail=error.message)
         except core.StoreError as error:
-            return core.Check(name="values", status="failed", detail=error.message)
+            return core.Check(
+                name="values",
+                status="failed",
+                detail=error.message,
+                fix=error.hint or "restore the file from a backup",
+            )
 
     def close(self) -> None:
         """Close the store; closing it again, or in a forked child, does nothing."""

@@ -263,7 +263,7 @@ class TestStore:
         details = {check.name: check.detail for check in health.checks}
         assert {"ping", "foreign_keys", "journal_mode", "migrations"} <= set(details)
         assert "20250711163858 (4/4)" in details["migrations"]
-        assert ("integrity" in details) is deep
+        assert ("library" in details) is deep
 
 
 class TestConnections:

@@ -20,7 +20,7 @@ Program = Callable[[str], "Popen[str]"]
 HOOKS: dict[str, set[str]] = {
     "driver_info": set(),
     "open_store": {"config"},
-    "health_check": {"store", "deep", "timeout"},
+    "health_check": {"store", "deep", "timeout", "integrity", "progress"},
     "migrations_dir": {"config"},
 }
 
