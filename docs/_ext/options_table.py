@@ -86,7 +86,7 @@ def _default(
 
 
 def _allowed(field: "attrs.Attribute[Any]") -> str:
-    rule: Any = field.validator
+    rule: Any = field.metadata["rule"]
     if rule.choices:
         return " ".join(f'`"{choice}"`' for choice in rule.choices)
     kinds: dict[Any, str] = {

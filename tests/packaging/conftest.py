@@ -139,6 +139,12 @@ def with_sqlite(install: Install, wheels: Mapping[str, Path]) -> Path:
 
 
 @pytest.fixture(scope="session")
+def with_testing(install: Install, wheels: Mapping[str, Path]) -> Path:
+    """Core and the sqlite driver, with what the tests of others need."""
+    return install(f"{wheels['mooring']}[testing,sqlite]", wheels["mooring_sqlite"])
+
+
+@pytest.fixture(scope="session")
 def with_postgres(install: Install, wheels: Mapping[str, Path]) -> Path:
     """Core and the PostgreSQL driver, with the client library that brings its own."""
     return install(wheels["mooring"], f"{wheels['mooring_postgres']}[binary]")

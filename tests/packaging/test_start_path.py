@@ -72,6 +72,7 @@ OURS_TO_MIGRATE = {
     "mooring.migrate._migration",
     "mooring.migrate._parse",
     "mooring.migrate._run",
+    "mooring_sqlite._foreign_keys",
     "mooring_sqlite._lock",
     "mooring_sqlite._migrate",
     "mooring_sqlite._split",

@@ -6,9 +6,12 @@ import re
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from textwrap import dedent
 from typing import NamedTuple
 
 import pytest
+
+FIXTURES = "mooring.testing.fixtures"
 
 # A project's own tests: they pass, fail, warn and take part in plugins of its own.
 TESTS = """
@@ -71,11 +74,10 @@ def look(tmp_path: Path) -> Look:
 
 
 def test_the_extra_changes_nothing_in_an_unrelated_projects_tests(
-    install: Callable[..., Path], wheels: Mapping[str, Path], look: Look
+    install: Callable[..., Path], with_testing: Path, look: Look
 ) -> None:
     without = look(install("pytest", "hypothesis"))
-    wanted = f"{wheels['mooring']}[testing,sqlite]"
-    beside = look(install(wanted, wheels["mooring_sqlite"]))
+    beside = look(with_testing)
 
     assert "4 passed, 1 warning" in without.output
     assert without.code == 1
@@ -100,3 +102,27 @@ def test_a_driver_from_its_wheel_is_checked_outside_the_tree(
     assert (found["driver"], found["distribution"]) == ("sqlite", "mooring_sqlite")
     assert found["counts"]["passed"] >= 16
     assert found["findings"] == []
+
+
+def test_an_application_is_tested_on_the_one_driver_that_is_installed(
+    with_testing: Path, tmp_path: Path
+) -> None:
+    tests = """
+        import sys
+
+        def test_fresh(store): print("RAN", store.driver, store.config.path)
+        def test_undone(store_rollback): print("RAN", store_rollback.driver)
+        def test_the_contract_is_not_waited_for():
+            assert "mooring.testing.contract" not in sys.modules
+        """
+    (tmp_path / "test_app.py").write_text(dedent(tests))
+    done = subprocess.run(
+        [with_testing, "-I", "-m", "pytest", "-q", "-rP", "-p", FIXTURES],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+    assert "3 passed" in done.stdout, done.stdout + done.stderr
+    assert done.stdout.count("RAN sqlite") == 2

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -17,10 +17,11 @@ from mooring.cli._output import (
     say_json,
     table,
 )
+from mooring.cli._rules import notice, rules_options, transaction_option
 from mooring.cli._target import Seconds, Target, resolve, target_arguments
 
 if TYPE_CHECKING:
-    from mooring.migrate import Event, MigrationStatus, Migrator, Step
+    from mooring.migrate import Event, MigrationStatus, Migrator, Rules, Step
 
 _EXIT_CODE = {"current": 0, "pending": PENDING, "diverged": DIVERGED}
 
@@ -80,6 +81,8 @@ def status(
 @command.command()
 @target_arguments
 @click.option("--to", type=_VERSION, help="The last version to apply; all by default.")
+@transaction_option
+@rules_options
 @_lock_timeout
 @json_option
 def up(
@@ -87,6 +90,8 @@ def up(
     target: str | None,
     options: tuple[str, ...],
     to: int | None,
+    transaction: Literal["each", "all"] | None,
+    rules: "Rules",
     lock_timeout: float | None,
     as_json: bool,
 ) -> None:
@@ -95,10 +100,10 @@ def up(
     The store is made if there is none.
     """
     place = resolve(target, options)
-    with _migrator(place, quiet=as_json) as (migrator, name):
+    with _migrator(place, quiet=as_json, rules=rules) as (migrator, name):
         if to is not None:
             _require_known(to, migrator.source.files())
-        steps = migrator.up(to=to, timeout=lock_timeout)
+        steps = migrator.up(to=to, transaction=transaction, timeout=lock_timeout)
     if as_json:
         say_json(driver=place.config.driver, target=name, applied=_documents(steps))
         return
@@ -110,6 +115,8 @@ def up(
 @click.option("--to", type=_VERSION, help="Undo every version above; 0 undoes all.")
 @click.option("--steps", type=click.IntRange(min=1), help="How many to undo; 1.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@transaction_option
+@rules_options
 @_lock_timeout
 @json_option
 def down(
@@ -119,6 +126,8 @@ def down(
     to: int | None,
     steps: int | None,
     yes: bool,
+    transaction: Literal["each", "all"] | None,
+    rules: "Rules",
     lock_timeout: float | None,
     as_json: bool,
 ) -> int:
@@ -130,7 +139,7 @@ def down(
     if to is not None and steps is not None:
         raise click.UsageError("--to and --steps exclude each other")
     place = resolve(target, options, create=False)
-    with _migrator(place, quiet=as_json) as (migrator, name):
+    with _migrator(place, quiet=as_json, rules=rules) as (migrator, name):
         known = migrator.status()
         if to:
             _require_known(to, [one.version for one in known])
@@ -140,7 +149,9 @@ def down(
         if wanted and not yes and not _agreed(name, wanted, as_json=as_json):
             say("nothing was undone", err=True)
             return 1
-        undone = migrator.down(to=to, steps=steps, timeout=lock_timeout)
+        undone = migrator.down(
+            to=to, steps=steps, transaction=transaction, timeout=lock_timeout
+        )
     if as_json:
         say_json(driver=place.config.driver, target=name, undone=_documents(undone))
         return 0
@@ -149,19 +160,23 @@ def down(
 
 
 @contextmanager
-def _migrator(place: Target, *, quiet: bool = True) -> Iterator[tuple["Migrator", str]]:
+def _migrator(
+    place: Target, *, quiet: bool = True, rules: "Rules | None" = None
+) -> Iterator[tuple["Migrator", str]]:
     """Open the store as it is, and give its migrator, with the store's name."""
     from mooring import core
     from mooring.migrate import Migrator
 
     def progress(event: "Event") -> None:
-        if event.kind == "start":
+        if told := notice(event):
+            say(told, err=True)
+        elif watched and event.kind == "start":
             verb = "applying" if event.step.direction == "up" else "undoing"
             say(f"{verb} {event.step.name}", err=True)
 
     watched = not quiet and sys.stderr is not None and sys.stderr.isatty()
     with core.open(place.config, migrate="skip") as store:
-        migrator = Migrator(store, progress=progress if watched else None)
+        migrator = Migrator(store, progress=progress, rules=rules)
         yield migrator, getattr(store, "target", "")
 
 

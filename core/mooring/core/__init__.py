@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from mooring.core._lease import Lease, PoolStats
     from mooring.core._migratable import (
         AppliedRow,
+        LetsFilesCommit,
+        LimitsStatements,
         Migratable,
         MigrationSession,
         MigrationUnit,
@@ -109,6 +111,8 @@ _HOME = {
     "_lease": ("Lease", "PoolStats"),
     "_migratable": (
         "AppliedRow",
+        "LetsFilesCommit",
+        "LimitsStatements",
         "Migratable",
         "MigrationSession",
         "MigrationUnit",
@@ -159,6 +163,8 @@ __all__ = [
     "IntegrityError",
     "Json",
     "Lease",
+    "LetsFilesCommit",
+    "LimitsStatements",
     "Migratable",
     "MigrationChangedError",
     "MigrationError",

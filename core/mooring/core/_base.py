@@ -2,7 +2,8 @@
 
 import os
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 
@@ -71,6 +72,9 @@ class SqlStoreBase(Generic[S]):
         self.translate = translate
         self._writers = writers
         self._readers = readers
+        # What users borrow from; the two above are the driver's, for its own work.
+        self._to_write = writers
+        self._to_read = readers
         self._pid = os.getpid()
         self._closed = False
         self._schema: dict[str, tuple[int, int, int]] = {}
@@ -94,13 +98,13 @@ class SqlStoreBase(Generic[S]):
 
     def _execute(self, statement: Statement, text: str, values: "Values") -> Result:
         if not statement.writes:
-            pool = self._readers
+            pool = self._to_read
             lease = pool.acquire()
             try:
                 result = lease.connection.run(statement, text, values)
             except BaseException as error:
                 pool.release(lease, discard=not lease.connection.reset())
-                if pool is self._writers or not isinstance(error, ReadOnlyError):
+                if pool is self._to_write or not isinstance(error, ReadOnlyError):
                     raise
                 # Refused before it did anything: the text writes, and is known to
                 # from now on.
@@ -108,7 +112,7 @@ class SqlStoreBase(Generic[S]):
             else:
                 pool.release(lease)
                 return result
-        pool = self._writers
+        pool = self._to_write
         lease = pool.acquire()
         try:
             result = lease.connection.run(statement, text, values)
@@ -122,11 +126,11 @@ class SqlStoreBase(Generic[S]):
         self, *, isolation: _scopes.Isolation = None
     ) -> _scopes.Transaction[S]:
         """Return a read-write transaction as a ``with`` block; see `SqlStore`."""
-        return _scopes.Transaction(self, self.translate, self._writers, isolation)
+        return _scopes.Transaction(self, self.translate, self._to_write, isolation)
 
     def read(self) -> _scopes.Snapshot[S]:
         """Return a consistent snapshot as a ``with`` block; see `SqlStore`."""
-        return _scopes.Snapshot(self, self.translate, self._readers)
+        return _scopes.Snapshot(self, self.translate, self._to_read)
 
     def run(
         self, fn: Callable[[_scopes.Transaction[S]], T], *, attempts: int = _ATTEMPTS
@@ -190,6 +194,33 @@ class SqlStoreBase(Generic[S]):
         """
         return dict(self._schema)
 
+    @contextmanager
+    def interposed(self, make: Callable[[Pool[Any]], Pool[Any]]) -> Iterator[None]:
+        """Put other pools between the store and its users for a ``with`` block.
+
+        For tests that disturb or undo what a store does: scopes and single statements
+        borrow from them, under the same rules. The driver's own work, migrations and
+        health checks, does not. Blocks may stand inside each other.
+
+        Args:
+            make: Called with the pool of writers and, where it is another one, with
+                that of readers; returns what stands before it. It is closed at the end
+                of the block, or with the store.
+
+        Raises:
+            StoreBusyError: At the end, a connection was still lent after
+                ``close_timeout``.
+        """
+        writers, readers = self._to_write, self._to_read
+        before_writers = make(writers)
+        before_readers = before_writers if readers is writers else make(readers)
+        self._to_write, self._to_read = before_writers, before_readers
+        try:
+            yield
+        finally:
+            self._to_write, self._to_read = writers, readers
+            _close_all([before_readers, before_writers], self.config.close_timeout)
+
     @property
     def closed(self) -> bool:
         """Whether `close` was called."""
@@ -208,12 +239,12 @@ class SqlStoreBase(Generic[S]):
                     hint="leave the block first",
                 )
         self._closed = True
-        try:
-            if self._readers is not self._writers:
-                self._readers.close(self.config.close_timeout)
-        finally:
-            # Last, since the last one to go may still have to tidy up.
-            self._writers.close(self.config.close_timeout)
+        # Those in between first, as they borrow from the others; the writers last,
+        # since the last one to go may still have to tidy up.
+        _close_all(
+            [self._to_read, self._to_write, self._readers, self._writers],
+            self.config.close_timeout,
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -241,6 +272,13 @@ class SqlStoreBase(Generic[S]):
         """Return the pools' figures in words; a driver may say more."""
         stats = self._writers.stats
         return f"{stats.lent}/{stats.max_open} connections"
+
+
+def _close_all(pools: Iterable[Pool[Any]], timeout: float) -> None:
+    """Close pools in this order, each once, whatever becomes of the others."""
+    with ExitStack() as stack:
+        for pool in reversed(dict.fromkeys(pools)):
+            stack.callback(pool.close, timeout)
 
 
 _converters: "dict[str, RowConverter]" = {}

@@ -28,9 +28,10 @@ PLAIN_TYPES: dict[Any, tuple[type, ...]] = {
 
 
 class Rule:
-    """Check one option's type and range; an attrs validator.
+    """The type and range of one option, in its field's metadata.
 
-    It raises `ConfigError` with one problem, which never shows a secret.
+    `StoreConfig` asks the rules of all its options at once. As attrs validators they
+    would be compiled into the constructor of each class, for which every start waits.
     """
 
     __slots__ = ("above", "choices", "maximum", "minimum")
@@ -47,26 +48,14 @@ class Rule:
         self.above = above
         self.choices = choices
 
-    def __call__(
-        self,
-        instance: object,
-        attribute: "attrs.Attribute[Any]",
-        value: Any,
-    ) -> None:
-        """Raise ConfigError unless *value* fits."""
-        declared: Any = attribute.type
-        if isinstance(declared, str):
-            # Postponed annotations (PEP 563). The slow door has resolved them before.
-            attrs.resolve_types(type(instance))  # type: ignore[type-var]  # attrs
-            declared = attribute.type
-        problem = self.problem(declared, value)
-        if problem is None and attribute.metadata.get("unit") == "seconds":
-            problem = None if value <= _LONGEST else f"must be at most {_LONGEST}"
-        if problem is not None:
-            raise ConfigError([Problem(attribute.name, problem)])
+    def problem(self, field: "attrs.Attribute[Any]", value: Any) -> str | None:
+        """Return what is wrong with *value*, or None; it never shows a secret.
 
-    def problem(self, declared: Any, value: Any) -> str | None:
-        """Return what is wrong with *value*, or None."""
+        Args:
+            field: The option, its type resolved (`attrs.resolve_types`).
+            value: What it is to be.
+        """
+        declared: Any = field.type
         allowed = PLAIN_TYPES.get(declared)
         if allowed is not None and type(value) not in allowed:
             expected = "str" if allowed[0] is Secret else allowed[0].__name__
@@ -76,6 +65,8 @@ class Rule:
             return f"must be {_either(named)}{suggest(str(value), named)}"
         if self._out_of_range(value):
             return f"must be {self.range()}, not {value!r}"
+        if field.metadata.get("unit") == "seconds" and value > _LONGEST:
+            return f"must be at most {_LONGEST}"
         return None
 
     def range(self) -> str:
@@ -120,9 +111,13 @@ def option(
     """
     return attrs.field(
         default=default,
-        validator=Rule(ge, le, gt, choices),
         converter=_as_secret if secret else None,
-        metadata={"doc": doc, "unit": unit, "secret": secret},
+        metadata={
+            "doc": doc,
+            "unit": unit,
+            "secret": secret,
+            "rule": Rule(ge, le, gt, choices),
+        },
     )
 
 
@@ -205,7 +200,7 @@ class StoreConfig:
     )
 
     def __attrs_post_init__(self) -> None:
-        problems = list(self.problems())
+        problems = list(_broken_rules(self)) or list(self.problems())
         if problems:
             raise ConfigError(problems)
 
@@ -249,6 +244,17 @@ class StoreConfig:
         raise ConfigError(
             [f"driver {scheme!r} is not configured by a URL; use a mapping"]
         )
+
+
+def _broken_rules(config: "StoreConfig") -> Iterable[Problem]:
+    fields = attrs.fields(type(config))
+    if any(isinstance(field.type, str) for field in fields):  # PEP 563
+        fields = attrs.fields(attrs.resolve_types(type(config)))
+    for field in fields:
+        rule: Rule | None = field.metadata.get("rule")
+        problem = rule and rule.problem(field, getattr(config, field.name))
+        if problem:
+            yield Problem(field.name, problem)
 
 
 def _values(config: Any) -> tuple[Any, ...]:

@@ -103,7 +103,8 @@ def _foreign(placeholder: str, *, allowed: bool) -> str:
         return "symbol"
     raise ParameterError(
         f"{placeholder[0]!r} is not a placeholder here",
-        hint='write :name, a letter first, and pass a mapping: {"name": value}',
+        hint='write :name, a letter first, and pass a mapping: {"name": value}; for an'
+        " operator with this sign, call the function behind it",
     )
 
 

@@ -66,6 +66,38 @@ class MigrationSession(Protocol):
 
 
 @runtime_checkable
+class LimitsStatements(Protocol):
+    """What a `MigrationSession` has, too, where its statements can be given bounds."""
+
+    def limit(self, *, statement: float | None, lock: float | None) -> None:
+        """Bound each statement of the files that follow, until the session ends.
+
+        It is stopped with a `StatementTimeoutError`, or with a `StoreBusyError` if it
+        waited for a lock. What a file sets itself holds for the rest of that file.
+
+        Args:
+            statement: Seconds that one may run, > 0; None: as long as it takes.
+            lock: Seconds that it may wait for locks of others, > 0; None: as long as
+                the engine lets it.
+        """
+        ...
+
+
+@runtime_checkable
+class LetsFilesCommit(Protocol):
+    """What a `MigrationSession` has, too, where a file may end its own transaction.
+
+    Its units, of one transaction, run the file's BEGIN and COMMIT. They have a
+    ``kept``: how many of the pieces given to ``execute`` stay whatever happens, from
+    the first on. Other engines refuse both with `StatementNotAllowedError`.
+    """
+
+    def commits_in(self, sql: str) -> int | None:
+        """Return the offset of the first such statement in a piece, None without."""
+        ...
+
+
+@runtime_checkable
 class Migratable(Protocol):
     """A store that can be migrated: the side of it that `migrate.Migrator` sees."""
 

@@ -69,6 +69,10 @@ def _structure_one(
         return Problem(key, str(error))
     except Exception as error:  # noqa: BLE001 - a third party's hook
         return Problem(key, _reason(error, field.type))
+    rule = field.metadata.get("rule")
+    problem = rule and rule.problem(field, structured)
+    if problem:
+        return Problem(key, problem)
     try:
         if field.validator is not None:
             field.validator(None, field, structured)

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from mooring.migrate._migrator import Migrator
     from mooring.migrate._parse import parse
     from mooring.migrate._progress import Event
+    from mooring.migrate._rules import Rules
     from mooring.migrate._run import Step
     from mooring.migrate._source import Source
     from mooring.migrate._status import MigrationStatus
@@ -17,6 +18,7 @@ _HOME = {
     "_migrator": ("Migrator",),
     "_parse": ("parse",),
     "_progress": ("Event",),
+    "_rules": ("Rules",),
     "_run": ("Step",),
     "_source": ("Source",),
     "_status": ("MigrationStatus",),
@@ -28,6 +30,7 @@ __all__ = [
     "Migration",
     "MigrationStatus",
     "Migrator",
+    "Rules",
     "Source",
     "Statement",
     "Step",

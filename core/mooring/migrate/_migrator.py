@@ -1,9 +1,18 @@
 """The migration runner: compares files with the database, and closes the gap."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from mooring.core import AppliedRow, File, Migratable, driver_folder
+from mooring.core import (
+    AppliedRow,
+    Capability,
+    File,
+    LimitsStatements,
+    Migratable,
+    MigrationSession,
+    driver_folder,
+)
 from mooring.core.errors import (
     ArgumentError,
     DatabaseAheadError,
@@ -16,7 +25,8 @@ from mooring.migrate._source import DEFAULT_TABLE, Source
 
 if TYPE_CHECKING:
     from mooring.migrate._progress import Event
-    from mooring.migrate._run import Step
+    from mooring.migrate._rules import Rules
+    from mooring.migrate._run import Grouping, Step
     from mooring.migrate._status import MigrationStatus
 
 Progress = Callable[["Event"], None]
@@ -32,7 +42,9 @@ class Migrator:
     Args:
         store: An open store whose driver can migrate.
         source: The files; the driver's own by default.
-        progress: Called at the start and end of each migration, in the same thread.
+        progress: Called at the start and end of each migration, in the same thread,
+            and for warnings, which are logged otherwise.
+        rules: How files run; `Rules()` by default.
 
     Raises:
         UnsupportedByDriver: The store cannot be migrated.
@@ -45,6 +57,7 @@ class Migrator:
         source: Source | None = None,
         *,
         progress: Progress | None = None,
+        rules: "Rules | None" = None,
     ) -> None:
         if not isinstance(store, Migratable):
             raise UnsupportedByDriver(
@@ -55,6 +68,7 @@ class Migrator:
         self._store = store
         self._source = source or _own_source(store)
         self._progress = progress
+        self._rules = rules
 
     @property
     def source(self) -> Source:
@@ -123,12 +137,19 @@ class Migrator:
         return read_files(files, pending).plan("up")
 
     def up(
-        self, *, to: int | None = None, timeout: float | None = None
+        self,
+        *,
+        to: int | None = None,
+        transaction: "Grouping | None" = None,
+        timeout: float | None = None,
     ) -> "list[Step]":
         """Apply pending migrations in the order of their versions.
 
         Args:
             to: The last version to apply; all by default.
+            transaction: ``each`` file in a transaction of its own, or ``all`` of the
+                run in one, so that a failure leaves exactly the old version; by default
+                ``all`` where the database is new and that is possible, else ``each``.
             timeout: Seconds to wait for the lock; ``migration_timeout`` by default.
 
         Returns:
@@ -140,9 +161,13 @@ class Migrator:
             MigrationChangedError: An applied file is no longer what was applied.
             MigrationParseError: A pending file cannot be read.
             MigrationLockError: The lock was not free in time.
+            MigrationError: ``all`` is asked for, and a file is marked NO TRANSACTION.
+            UnsupportedByDriver: The engine cannot undo a table, so that ``all`` means
+                nothing, or has no such bounds as `Rules` sets.
             MigrationFailedError: A statement failed; it says what state was left.
                 After each of the others nothing of the run was applied.
         """
+        self._refuse_grouping(transaction)
         files, applied = self._source.files(), self._applied()
         if not self._pending(files, applied, to):
             self._note(files, applied)
@@ -157,8 +182,15 @@ class Migrator:
             applied = {row.version: row for row in session.versions()}
             refuse_changed(files, applied)
             pending = self._pending(files, applied, to)
-            run = Run(session, read_files(files, pending), self._progress)
-            done = run.up(at=max(applied, default=0))
+            run = Run(
+                session,
+                read_files(files, pending),
+                "up",
+                at=max(applied, default=0),
+                progress=self._progress,
+                rules=self._rules,
+            )
+            done = run.run(transaction)
         self._note(files, [*applied, *(step.version for step in done)])
         return done
 
@@ -181,6 +213,7 @@ class Migrator:
         *,
         to: int | None = None,
         steps: int | None = None,
+        transaction: "Grouping | None" = None,
         timeout: float | None = None,
     ) -> "list[Step]":
         """Undo applied migrations, the newest version first.
@@ -188,6 +221,7 @@ class Migrator:
         Args:
             to: Undo every version above this one, >= 0; 0 undoes all.
             steps: How many to undo, >= 1; one, if *to* is not given either.
+            transaction: As in `up`; ``each`` by default.
             timeout: Seconds to wait for the lock; ``migration_timeout`` by default.
 
         Returns:
@@ -199,6 +233,7 @@ class Migrator:
                 back; or as in `up`. Nothing of the run was undone, except after a
                 MigrationFailedError, which says what state was left.
         """
+        self._refuse_grouping(transaction)
         files = self._source.files()
         if not self.plan_down(to=to, steps=steps):
             return []
@@ -213,15 +248,56 @@ class Migrator:
                     f"version {lost[0]} is applied, but its file is not here",
                     hint="undo it with the release that applied it",
                 )
-            done = Run(session, read_files(files, wanted), self._progress).down()
+            run = Run(
+                session,
+                read_files(files, wanted),
+                "down",
+                at=max(applied, default=0),
+                progress=self._progress,
+                rules=self._rules,
+            )
+            done = run.run(transaction or "each")
         undone = {step.version for step in done}
         self._note(files, [version for version in applied if version not in undone])
         return done
 
-    def _session(self, timeout: float | None) -> Any:
+    @contextmanager
+    def _session(self, timeout: float | None) -> Iterator[MigrationSession]:
+        """Hold the lock; the statements that follow have the bounds of the rules."""
         if timeout is None:
             timeout = self._store.config.migration_timeout
-        return self._store.migration_session(self._source.table, timeout=timeout)
+        table = self._source.table
+        with self._store.migration_session(table, timeout=timeout) as session:
+            rules = self._rules
+            if rules is not None:
+                statement, lock = rules.statement_timeout, rules.table_lock_timeout
+                if isinstance(session, LimitsStatements):
+                    session.limit(statement=statement, lock=lock)
+                elif statement is not None or lock is not None:
+                    raise UnsupportedByDriver(
+                        f"{self._store.config.driver} has no bounds for statements of"
+                        " migrations; nothing was changed",
+                        driver=self._store.config.driver,
+                        capability="statement_timeout",
+                    )
+            yield session
+
+    def _refuse_grouping(self, transaction: "Grouping | None") -> None:
+        """Raise if that is no way to group files, or not one of this engine."""
+        if transaction not in (None, "each", "all"):
+            raise ArgumentError(f"transaction is 'each' or 'all', not {transaction!r}")
+        if transaction == "all" and not self._keeps_tables():
+            raise UnsupportedByDriver(
+                "this engine cannot undo a table, so that no transaction holds all"
+                " files; nothing was changed",
+                driver=self._store.config.driver,
+                capability=Capability.TRANSACTIONAL_DDL,
+            )
+
+    def _keeps_tables(self) -> bool:
+        """Return whether what makes tables can be undone with its transaction."""
+        capabilities = getattr(self._store, "capabilities", ())
+        return Capability.TRANSACTIONAL_DDL in capabilities
 
     def _applied(self, timeout: float | None = None) -> dict[int, AppliedRow]:
         rows = self._store.migration_versions(self._source.table, timeout=timeout)

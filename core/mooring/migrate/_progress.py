@@ -6,15 +6,28 @@ import attrs
 
 from mooring.migrate._run import Step
 
+Kind = Literal["start", "end", "retry", "warning"]
+
 
 @attrs.frozen(kw_only=True)
 class Event:
     """Progress of a run, given to the migrator's callback.
 
     Attributes:
-        kind: ``start`` or ``end`` of one migration.
+        kind: ``start`` or ``end`` of one migration; ``retry``: it waited for a lock in
+            vain, was rolled back and is run again from its start, after a pause;
+            ``warning``: it is less safe than others.
         step: The migration; its duration is known at the end.
+        message: What a ``retry`` or a ``warning`` is about; "" otherwise.
     """
 
-    kind: Literal["start", "end"]
+    kind: Kind
     step: Step
+    message: str = ""
+
+
+def log(message: str) -> None:
+    """Give a retry or a warning to the log of ``mooring.migrate``: nobody listens."""
+    from logging import getLogger
+
+    getLogger("mooring.migrate").warning("%s", message)

@@ -5,11 +5,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
-from mooring.core import File, MigrationSession, MigrationUnit
+from mooring.core import File, LetsFilesCommit, MigrationSession, MigrationUnit
 from mooring.core.errors import (
+    MigrationError,
     MigrationFailedError,
     MooringError,
     OutcomeUnknownError,
+    StatementNotAllowedError,
+    StoreBusyError,
     StoreError,
 )
 from mooring.migrate._files import content
@@ -18,12 +21,20 @@ from mooring.migrate._parse import parse
 
 if TYPE_CHECKING:
     from mooring.migrate._migrator import Progress
+    from mooring.migrate._own_transactions import Place
+    from mooring.migrate._progress import Kind
+    from mooring.migrate._rules import Rules
 
 Direction = Literal["up", "down"]
+Grouping = Literal["each", "all"]
 
 _UNKNOWN: Final = (
     "all or nothing of this unit was kept: look at the status, and run again"
 )
+# Seconds before a unit that waited for a lock in vain is run again; longer each time.
+_FIRST_PAUSE: Final = 0.5
+_LONGEST_PAUSE: Final = 30.0
+_LOCK_RETRIES: Final = 5
 
 
 class Step(NamedTuple):
@@ -52,6 +63,10 @@ class ReadFile:
         self.digest = digest(data)
         self.text = data.decode("utf-8", "replace")
 
+    def statements(self, direction: Direction) -> Sequence[Statement]:
+        """Return those of one direction."""
+        return self.migration.up if direction == "up" else self.migration.down
+
 
 class Batch(tuple[ReadFile, ...]):
     """The files of one run, in its order."""
@@ -78,49 +93,136 @@ def read_files(files: Mapping[int, File], versions: Iterable[int]) -> Batch:
 
 
 class Run:
-    """One run over *batch*, under the lock that *session* holds."""
+    """One run over *batch*, under the lock that *session* holds.
+
+    Args:
+        session: The session.
+        batch: The files, in the order of the run.
+        direction: The way that they go.
+        at: The database's version, 0 if it is new.
+        progress: Told of what happens; None for nobody.
+        rules: How files run; None for the defaults.
+    """
 
     def __init__(
-        self, session: MigrationSession, batch: Batch, progress: "Progress | None"
+        self,
+        session: MigrationSession,
+        batch: Batch,
+        direction: Direction,
+        *,
+        at: int,
+        progress: "Progress | None" = None,
+        rules: "Rules | None" = None,
     ) -> None:
         self._session = session
         self._batch = batch
-        self._progress = progress
-        self._done: list[Step] = []
-
-    def up(self, *, at: int) -> list[Step]:
-        """Apply the batch; *at* is the database's version, 0 if it is new."""
-        together = at == 0 and all(file.migration.transaction for file in self._batch)
+        self._direction: Direction = direction
         self._at = at
-        if together and self._batch:
-            kept = "nothing of this run was kept; the database is as new"
-            self._in_unit(self._batch, "up", kept)
-            return self._done
-        for file in self._batch:
-            self._alone(file, "up")
-            self._at = file.migration.version
-        return self._done
+        self._progress = progress
+        self._rules = rules
+        self._done: list[Step] = []
+        # The files that end their transaction themselves, each with the place.
+        self._commits: dict[int, Place] = {}
+        if isinstance(session, LetsFilesCommit):
+            from mooring.migrate._own_transactions import own_transaction
 
-    def down(self) -> list[Step]:
-        """Undo the batch, which is in descending order."""
-        for file in self._batch:
-            self._at = file.migration.version
-            self._alone(file, "down")
-        return self._done
+            for file in batch:
+                found = file.migration.transaction and own_transaction(
+                    session, file.statements(direction)
+                )
+                if found:
+                    self._commits[file.migration.version] = found
 
-    def _alone(self, file: ReadFile, direction: Direction) -> None:
-        transaction = file.migration.transaction
-        kept = (
-            f"nothing of this file was {'kept' if direction == 'up' else 'undone'};"
-            f" the database is at version {self._at}"
-            if transaction
-            else ""
+    def run(self, grouping: Grouping | None) -> list[Step]:
+        """Run the batch, file by file, or all of it in one transaction.
+
+        With no *grouping* it is one transaction where the database is new and that is
+        possible: its first run leaves all or nothing.
+        """
+        if self._rules is not None and self._rules.strict:
+            self._refuse_commits("strict")
+        if grouping == "all":
+            self._refuse_commits("all")
+            self._refuse_alone()
+        together = grouping == "all" or (
+            grouping is None
+            and self._at == 0
+            and not self._commits
+            and all(file.migration.transaction for file in self._batch)
         )
-        self._in_unit((file,), direction, kept)
+        if together:
+            if self._batch:
+                state = f"still at version {self._at}" if self._at else "as new"
+                kept = f"nothing of this run was kept; the database is {state}"
+                self._in_unit(self._batch, kept)
+            return self._done
+        verb = "kept" if self._direction == "up" else "undone"
+        for file in self._batch:
+            version = file.migration.version
+            # What is applied when this one fails.
+            at = self._at if self._direction == "up" else version
+            state = f"nothing of this file was {verb}; the database is at version {at}"
+            self._in_unit((file,), state if file.migration.transaction else "")
+            self._at = version
+        return self._done
 
-    def _in_unit(
-        self, files: Sequence[ReadFile], direction: Direction, kept: str
+    def _refuse_commits(self, why: Literal["strict", "all"]) -> None:
+        """Refuse files that end their transaction themselves; nothing has run yet."""
+        for file in self._batch:
+            place = self._commits.get(file.migration.version)
+            if place is None:
+                continue
+            cause = StatementNotAllowedError(
+                f"{place.word} in a file that runs in one transaction"
+                + (" with all others" if why == "all" else ""),
+                hint="remove it, or put `-- +goose NO TRANSACTION` into the file",
+            )
+            cause.offset = place.offset
+            raise _failed(file, place.statement, cause, "nothing was changed")
+
+    def _refuse_alone(self) -> None:
+        """Refuse files that no transaction can hold; nothing has run yet."""
+        alone = [file for file in self._batch if not file.migration.transaction]
+        if alone:
+            listed = ", ".join(file.migration.name for file in alone)
+            raise MigrationError(
+                f"not all can run in one transaction: {listed}: marked NO TRANSACTION;"
+                " nothing was changed",
+                hint="run file by file, which is the default; or in parts, up to the"
+                " file before it, and on from the file behind it",
+            )
+
+    def _in_unit(self, files: Sequence[ReadFile], kept: str) -> None:
+        """Run *files* in one unit, again if it waited for a lock in vain."""
+        left = _LOCK_RETRIES if self._rules is None else self._rules.lock_retries
+        pause = _FIRST_PAUSE
+        while True:
+            self._blocked = False
+            try:
+                self._once(files, kept)
+            except MigrationFailedError as error:
+                if not (self._blocked and left):
+                    raise
+                left -= 1
+                self._wait(error, files, pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+            else:
+                return
+
+    def _wait(
+        self, error: MigrationFailedError, files: Sequence[ReadFile], pause: float
     ) -> None:
+        """Let those through who wait for the same lock, and say so."""
+        from random import uniform
+        from time import sleep
+
+        seconds = uniform(0.5, 1.0) * pause  # noqa: S311 - no secret
+        reason = error.message.partition("\n")[0]
+        step = _step(files[0], self._direction)
+        self._tell("retry", step, f"{reason}; again in {seconds:.1f} s")
+        sleep(seconds)
+
+    def _once(self, files: Sequence[ReadFile], kept: str) -> None:
         """Run *files* in one unit; what its end refuses is told of the last file."""
         transaction = files[0].migration.transaction
         done = len(self._done)
@@ -128,32 +230,41 @@ class Run:
         try:
             with self._session.unit(transaction=transaction) as unit:
                 begun = True
-                for file in files:
-                    self._apply(unit, file, direction, kept)
+                try:
+                    for file in files:
+                        self._apply(unit, file, kept)
+                except BaseException:
+                    # What is rolled back now was not done.
+                    if transaction:
+                        del self._done[done:]
+                    raise
         except StoreError as cause:
             if not begun:
                 raise _not_begun(files[0], cause, kept) from cause
             del self._done[done:]
             if isinstance(cause, OutcomeUnknownError):
                 kept = _UNKNOWN
-            last = _last_statement(files[-1], direction)
+            last = _last_statement(files[-1], self._direction)
             raise _failed(files[-1], last, cause, kept) from cause
 
-    def _apply(
-        self, unit: MigrationUnit, file: ReadFile, direction: Direction, kept: str
-    ) -> None:
+    def _apply(self, unit: MigrationUnit, file: ReadFile, kept: str) -> None:
         """Run one file's statements and note its version, in *unit*."""
-        self._tell("start", _step(file, direction))
-        started = perf_counter()
+        self._tell("start", _step(file, self._direction))
         migration = file.migration
-        statements = migration.up if direction == "up" else migration.down
+        place = self._commits.get(migration.version)
+        if place is not None:
+            from mooring.migrate._own_transactions import warning
+
+            step = _step(file, self._direction)
+            self._tell("warning", step, warning(migration.name, place))
+        started = perf_counter()
+        statements = file.statements(self._direction)
         for number, statement in enumerate(statements, 1):
             failure = None
             try:
                 unit.execute(statement.sql)
             except StoreError as cause:
-                state = kept or _partly(number, len(statements), migration.version)
-                failure = _failed(file, statement, cause, state)
+                failure = self._failed(unit, file, number, cause, kept)
                 if not _shows_value(file, statement, cause):
                     raise failure from cause
             if failure is not None:
@@ -161,23 +272,56 @@ class Run:
                 raise failure
         seconds = perf_counter() - started
         try:
-            if direction == "up":
+            if self._direction == "up":
                 unit.record(migration.version, digest=file.digest, duration=seconds)
             else:
                 unit.unrecord(migration.version)
         except StoreError as cause:
-            last = _last_statement(file, direction)
-            state = kept or "its statements ran, its version was not noted"
-            raise _failed(file, last, cause, state) from cause
-        step = _step(file, direction, seconds)
+            behind = len(statements) + 1
+            raise self._failed(unit, file, behind, cause, kept) from cause
+        step = _step(file, self._direction, seconds)
         self._done.append(step)
         self._tell("end", step)
 
-    def _tell(self, kind: Literal["start", "end"], step: Step) -> None:
+    def _failed(
+        self,
+        unit: MigrationUnit,
+        file: ReadFile,
+        number: int,
+        cause: StoreError,
+        kept: str,
+    ) -> MigrationFailedError:
+        """Return the error of statement *number*; behind the last, of its version."""
+        statements = file.statements(self._direction)
+        migration = file.migration
+        place = self._commits.get(migration.version)
+        why = "marked NO TRANSACTION"
+        stay = 0 if migration.transaction else number - 1
+        if place is not None:
+            why = f"one that ends its transaction itself (line {place.line})"
+            stay = unit.kept  # type: ignore[attr-defined]  # see LetsFilesCommit
+        self._blocked = isinstance(cause, StoreBusyError) and kept != "" and not stay
+        if not kept or stay:
+            done = f"statements 1 to {stay}" if stay else "no statement"
+            noted = "not" if self._direction == "up" else "still"
+            kept = (
+                f"{done} of {len(statements)} ran and stay: the file is {why};"
+                f" version {migration.version} is {noted} noted"
+            )
+        failed = _last_statement(file, self._direction)
+        if number <= len(statements):
+            failed = statements[number - 1]
+        return _failed(file, failed, cause, kept)
+
+    def _tell(self, kind: "Kind", step: Step, message: str = "") -> None:
         if self._progress is not None:
             from mooring.migrate._progress import Event
 
-            self._progress(Event(kind=kind, step=step))
+            self._progress(Event(kind=kind, step=step, message=message))
+        elif message:
+            from mooring.migrate._progress import log
+
+            log(message)
 
 
 def _step(file: ReadFile, direction: Direction, duration: float | None = None) -> Step:
@@ -194,14 +338,6 @@ def _last_statement(file: ReadFile, direction: Direction) -> Statement:
     migration = file.migration
     statements = migration.up if direction == "up" else migration.down
     return statements[-1] if statements else Statement(sql="", line=1)
-
-
-def _partly(number: int, count: int, version: int) -> str:
-    done = "no statement" if number == 1 else f"statements 1 to {number - 1}"
-    return (
-        f"{done} of {count} ran and stay: the file is marked NO TRANSACTION;"
-        f" version {version} is not noted"
-    )
 
 
 def _failed(

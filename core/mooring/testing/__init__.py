@@ -1,17 +1,46 @@
-"""Prove a driver: the contract as a class, and what authors of tests need.
+"""Prove a driver with the contract, and test applications on real databases.
 
 The extra ``mooring[testing]`` brings pytest and hypothesis. Nothing here is loaded by
-pytest unless it is asked for.
+pytest unless it is asked for, and names are imported when they are first used: the
+tests of an application do not wait for the contract.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 import pytest
 
 pytest.register_assert_rewrite("mooring.testing.contract")
 
-from mooring.testing.contract import (  # noqa: E402 - it must be asked for before
-    DriverContract,
-    lacks,
-    requires,
-)
+if TYPE_CHECKING:
+    from mooring.testing._rollback import rolled_back
+    from mooring.testing._scratch import ScratchDatabases, TemplateDatabases
+    from mooring.testing.contract import DriverContract, lacks, requires
 
-__all__ = ["DriverContract", "lacks", "requires"]
+_HOME = {
+    "_rollback": ("rolled_back",),
+    "_scratch": ("ScratchDatabases", "TemplateDatabases"),
+    "contract": ("DriverContract", "lacks", "requires"),
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = [
+    "DriverContract",
+    "ScratchDatabases",
+    "TemplateDatabases",
+    "lacks",
+    "requires",
+    "rolled_back",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

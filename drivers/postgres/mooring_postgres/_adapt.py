@@ -1,11 +1,13 @@
-"""How psycopg reads values: as it does, but for what it cannot read or would lose."""
+"""How psycopg passes values: as it does, but for what that would refuse or lose."""
 
 from typing import Final, cast
 
 import psycopg
 from psycopg.abc import AdaptContext
-from psycopg.adapt import AdaptersMap, Buffer, Loader
+from psycopg.adapt import AdaptersMap, Buffer, Dumper, Loader, PyFormat
 from psycopg.pq import Format
+from psycopg.types.numeric import Int2BinaryDumper, Int4, Int4BinaryDumper
+from psycopg.types.numeric import IntBinaryDumper as AnyIntDumper
 from psycopg.types.string import TextLoader
 
 # JSON stays text: parsed, NULL and the JSON null would be one, and a string in JSON
@@ -17,9 +19,25 @@ _TIMES: Final = ("date", "time", "timetz", "timestamp", "timestamptz", "interval
 _INFINITE: Final = (b"infinity", b"-infinity")
 
 
+class IntDumper(AnyIntDumper):
+    """Give an int the type of the same literal: integer, or bigint beyond 32 bits.
+
+    psycopg takes smallint where it can, and then ``:a * :b`` of 200 and 200 is out of
+    range (PostgreSQL, 4.1.2.6 "Numeric Constants" has the rule for literals).
+    """
+
+    _integer: Final = Int4BinaryDumper(Int4)
+
+    def upgrade(self, obj: int, format: PyFormat) -> Dumper:  # noqa: A002 - psycopg's
+        """Return what dumps *obj*."""
+        found = super().upgrade(obj, format)
+        return self._integer if isinstance(found, Int2BinaryDumper) else found
+
+
 def adapters() -> AdaptersMap:
     """Return what a connection of this driver adapts values with."""
     found = AdaptersMap(psycopg.adapters)
+    found.register_dumper(int, IntDumper)
     for name in _AS_TEXT:
         found.register_loader(name, TextLoader)
     for name in _TIMES:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mooring_postgres._config import PostgresConfig
 
 # The server's own statement_timeout comes first; this is for one that does not answer.
-_MARGIN: Final = 0.5
+MARGIN: Final = 0.5
 # Settings in milliseconds: the server gives them with the unit that fits best.
 _TIMEOUTS: Final = frozenset(
     {"statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"}
@@ -35,7 +35,7 @@ def connect(
         config: The store's configuration.
         timeout: Seconds that it may take, > 0.
         migration: It is to migrate: made of ``migration_conn_string`` if that is set,
-            and without limits for statements.
+            and without limits of the server's own for statements.
 
     Raises:
         OpenError: It cannot be opened, or a setting does not hold; nothing is left.
@@ -66,8 +66,10 @@ def connect(
         failure.__cause__ = None if shows_secret(cause, params) else copy(cause)
         params.clear()  # the traceback keeps this frame, which some reporters show
     else:
-        limit = 0 if migration else config.statement_timeout
-        connection.limit = limit + (0 if pooled else _MARGIN) if limit else None
+        limit = config.statement_timeout
+        if migration and limit:  # that of what is not from a file
+            limit = max(limit, config.ping_timeout)
+        connection.limit = limit + (0 if pooled else MARGIN) if limit else None
         connection.cancels = pooled
         return connection
     # Outside the except block: what shows a secret must not be its context.

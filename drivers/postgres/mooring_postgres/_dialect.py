@@ -91,9 +91,10 @@ DIALECT: Final = Dialect(
     bracket_identifiers=False,
     backtick_identifiers=False,
     array_slices=True,
-    # PostgreSQL has no IN (); '{}' is an empty array of whatever type fits.
-    in_nothing="= ANY('{}')",
-    not_in_nothing="<> ALL('{}')",
+    # PostgreSQL has no IN (); '{}' is an empty array of whatever type fits. Written
+    # so, the operator binds its operands as IN does: "flag = x IN (...)" stays valid.
+    in_nothing="OPERATOR(=) ANY('{}')",
+    not_in_nothing="OPERATOR(<>) ALL('{}')",
     max_parameters=65_535,  # counted in 16 bits by the protocol's Bind message
     adapters={datetime: utc, Json: Json.dumps},
     refuse=_refuse,

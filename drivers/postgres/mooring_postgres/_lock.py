@@ -11,7 +11,7 @@ from typing import Final
 
 from mooring.core import MigrationLockError, StoreError
 
-from mooring_postgres._session import PostgresSession
+from mooring_postgres._session import PostgresSession, Rows
 
 # CRC-32 of "goose", as goose's own session locker takes it.
 LOCK_ID: Final = 4_097_083_626
@@ -58,9 +58,8 @@ def acquire(session: PostgresSession, timeout: float, *, deadline: float) -> Non
 
 def require(session: PostgresSession) -> None:
     """Raise StoreError unless the session that answers now is the one with the lock."""
-    found = session.query(
-        f"SELECT pg_backend_pid() IN (SELECT pid FROM ({_HOLDER}) AS h)",
-        (LOCK_ID,),
+    found = _asked(
+        session, f"SELECT pg_backend_pid() IN (SELECT pid FROM ({_HOLDER}) AS h)"
     )
     if found != [(True,)]:
         raise StoreError(
@@ -72,21 +71,25 @@ def require(session: PostgresSession) -> None:
 
 def release(session: PostgresSession) -> None:
     """Give the lock back; the end of the session would do so, but later."""
-    session.query("SELECT pg_advisory_unlock(%s)", (LOCK_ID,))
+    _asked(session, "SELECT pg_advisory_unlock(%s)")
 
 
 def _try(session: PostgresSession) -> bool:
-    # A server that does not answer is not waited for longer than elsewhere.
-    with session.limited(session.ping_timeout):
-        found: bool = session.query("SELECT pg_try_advisory_lock(%s)", (LOCK_ID,))[0][0]
+    found: bool = _asked(session, "SELECT pg_try_advisory_lock(%s)")[0][0]
     return found
 
 
 def _holder(session: PostgresSession) -> str:
-    found = session.query(_HOLDER, (LOCK_ID,))
+    found = _asked(session, _HOLDER)
     if not found:
         return "somebody"
     pid, name, host, since = found[0]
     if since is None:
         return f"pid {pid}, of another role,"
     return f"pid {pid} ({name or 'no name'}) on {host}, connected since {since},"
+
+
+def _asked(session: PostgresSession, query: str) -> Rows:
+    """Ask about the lock; a server that does not answer is not waited for longer."""
+    with session.limited(session.ping_timeout):
+        return session.query(query, (LOCK_ID,))

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Final, Self
 from mooring.core import AppliedRow, MigrationError, StoreError
 
 from mooring_postgres import _lock
+from mooring_postgres._connect import MARGIN
+from mooring_postgres._params import milliseconds
 from mooring_postgres._session import PostgresSession
-from mooring_postgres._unit import PostgresUnit
+from mooring_postgres._unit import PostgresUnit, own_transaction
 from mooring_postgres._versions import read_versions
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ class PostgresMigrationSession:
         self._store = store
         self._table = table
         self._timeout = timeout
+        self._limit: float | None = None
 
     def __enter__(self) -> Self:
         """Connect past any pooler, and wait for the lock."""
@@ -68,6 +71,25 @@ class PostgresMigrationSession:
         """Return what is applied. A missing version table is made by the first unit."""
         return read_versions(self._session, self._table) or ()
 
+    def limit(self, *, statement: float | None, lock: float | None) -> None:
+        """Bound what the files execute; see `core.LimitsStatements`."""
+        bounds = {"statement_timeout": statement, "lock_timeout": lock}
+        settings = "; ".join(
+            f"SET {name} = {milliseconds(seconds)}"
+            for name, seconds in bounds.items()
+            if seconds is not None
+        )
+        if settings:
+            self._session.control(settings)
+            # Behind the RESET ALL at the end of each file.
+            self._reset = f"{self._reset}; {settings}"
+        # The server's own comes first; this is for one that does not answer.
+        self._limit = None if statement is None else statement + MARGIN
+
+    def commits_in(self, sql: str) -> int | None:
+        """Return where a piece begins or ends a transaction; see `LetsFilesCommit`."""
+        return own_transaction(sql)
+
     def unit(self, *, transaction: bool) -> PostgresUnit:
         """Return a block around statements that are kept or undone together."""
         return PostgresUnit(
@@ -75,6 +97,7 @@ class PostgresMigrationSession:
             self._table,
             self._schema,
             reset=self._reset,
+            limit=self._limit,
             transaction=transaction,
         )
 

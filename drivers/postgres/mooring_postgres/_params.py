@@ -87,11 +87,9 @@ def session_settings(
         return {}
     idle = config.idle_in_transaction_timeout
     settings = {
-        "statement_timeout": _milliseconds(
-            0 if migration else config.statement_timeout
-        ),
-        "lock_timeout": _milliseconds(0 if migration else config.lock_timeout),
-        "idle_in_transaction_session_timeout": _milliseconds(idle),
+        "statement_timeout": milliseconds(0 if migration else config.statement_timeout),
+        "lock_timeout": milliseconds(0 if migration else config.lock_timeout),
+        "idle_in_transaction_session_timeout": milliseconds(idle),
         "TimeZone": "UTC",
     }
     if config.schema:
@@ -127,6 +125,7 @@ def secret_values(params: Mapping[str, str | int]) -> list[str]:
     return [str(params[key]) for key in SECRET_KEYWORDS if params.get(key)]
 
 
-def _milliseconds(seconds: float) -> str:
+def milliseconds(seconds: float) -> str:
+    """Return seconds as the server's settings count them."""
     # Rounded up: 0 would be no limit.
     return str(min(ceil(seconds * 1000), _LONGEST))

@@ -18,9 +18,11 @@ from mooring_postgres._versions import (
     tables_present,
 )
 
-_ENDS_TRANSACTION: Final = re.compile(
-    r"(BEGIN|START|COMMIT|END|ABORT|ROLLBACK(?!\s+(WORK\s+|TRANSACTION\s+)?TO\b)"
-    r"|PREPARE\s+TRANSACTION)\b",
+_COMMITS: Final = re.compile(r"(COMMIT|END)\b", re.IGNORECASE)
+_BEGINS_OR_COMMITS: Final = re.compile(r"\b(BEGIN|START|COMMIT|END)\b", re.IGNORECASE)
+# They would undo what the file did, and it would be noted as applied.
+_UNDOES: Final = re.compile(
+    r"(ABORT|ROLLBACK(?!\s+(WORK\s+|TRANSACTION\s+)?TO\b)|PREPARE\s+TRANSACTION)\b",
     re.IGNORECASE,
 )
 # Deferrable constraints, and whether a transaction begins with them deferred. SET
@@ -31,6 +33,15 @@ FROM pg_catalog.pg_constraint AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.connamespace
 GROUP BY n.nspname, c.conname HAVING bool_and(c.condeferrable)
 """
+
+
+def own_transaction(sql: str) -> int | None:
+    """Return where *sql* begins or ends a transaction, None if it does not."""
+    if _BEGINS_OR_COMMITS.search(sql):
+        for start, statement in split_statements(sql, DIALECT):
+            if _BEGINS_OR_COMMITS.match(statement):
+                return start
+    return None
 
 
 class PostgresUnit:
@@ -44,7 +55,12 @@ class PostgresUnit:
         table: The version table.
         schema: Where it is: a file may change ``search_path``.
         reset: The statements that undo what a file set.
-        transaction: Whether the unit is one.
+        limit: Seconds to wait for the end of a file's statement, None without end.
+        transaction: Whether the unit is one. A file may end it itself, as with goose:
+            what comes behind stands alone, the note of its version too.
+
+    Attributes:
+        kept: How many pieces stay if the unit fails, from the first on.
     """
 
     def __init__(
@@ -54,6 +70,7 @@ class PostgresUnit:
         schema: str,
         *,
         reset: str,
+        limit: float | None,
         transaction: bool,
     ) -> None:
         self._session = session
@@ -61,8 +78,12 @@ class PostgresUnit:
         self._versions = f"{_quoted(schema)}.{_quoted(folded(table))}"
         self._side = f"{_quoted(schema)}.{SIDE_TABLE}"
         self._reset = reset
+        self._limit = limit
         self._transaction = transaction
         self._texts: list[str] = []
+        # The file ended the transaction, so that it was noted in one of its own.
+        self._was_committed = self._is_noted = False
+        self.kept = 0
 
     def __enter__(self) -> Self:
         """Begin the unit."""
@@ -79,7 +100,7 @@ class PostgresUnit:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Commit, or roll back after an exception; the session is reset."""
         try:
-            if kind is None and self._transaction:
+            if kind is None and self._transaction and not self._is_noted:
                 self._session.commit()
         finally:
             # On a lost connection the next statement says so, if there is one.
@@ -99,6 +120,8 @@ class PostgresUnit:
             except StoreError as error:
                 error.offset = start + (error.offset or 0)
                 raise
+        if self._is_alone:
+            self.kept = len(self._texts)
 
     def record(self, version: int, *, digest: str, duration: float) -> None:
         """Note *version* as applied."""
@@ -128,6 +151,12 @@ class PostgresUnit:
         )
         self._noted()
 
+    @property
+    def _is_alone(self) -> bool:
+        """Whether each statement that comes now stands alone."""
+        ended = not self._transaction or self._was_committed
+        return ended and not self._session.in_transaction
+
     def _begin(self) -> None:
         self._session.begin(isolation=None, read_only=False)
 
@@ -147,14 +176,16 @@ class PostgresUnit:
 
     def _execute_one(self, statement: str) -> None:
         session = self._session
-        if self._transaction and _ENDS_TRANSACTION.match(statement):
+        if self._transaction and _UNDOES.match(statement):
             word = statement.split(None, 1)[0].upper()
             raise StatementNotAllowedError(
                 f"{word} in a file that runs in one transaction",
                 hint="remove it, or put `-- +goose NO TRANSACTION` into the file",
             )
+        was_in_transaction = session.in_transaction
         try:
-            session.control_single(statement)
+            with session.limited(self._limit):
+                session.control_single(statement)
         except StoreError as error:
             if session.is_busy:
                 raise StatementNotAllowedError(
@@ -166,7 +197,10 @@ class PostgresUnit:
             if not session.in_transaction:
                 self._name_invalid_indexes(error)
             raise
-        if self._transaction and not session.in_transaction:
+        if self._transaction and _COMMITS.match(statement):
+            self._was_committed = True
+            self.kept = len(self._texts)
+        elif self._transaction and was_in_transaction and not session.in_transaction:
             raise StoreError(
                 "the statement ended the transaction of its file",
                 hint="put `-- +goose NO TRANSACTION` into the file",
@@ -174,14 +208,16 @@ class PostgresUnit:
 
     def _end_file(self) -> None:
         """Leave the session to the version tables, and to the next file, as it was."""
-        if self._transaction:
-            self._check_constraints()
+        self._is_noted = self._is_alone
+        if not self._is_noted:
+            with self._session.limited(self._limit):
+                self._check_constraints()
         self._session.control(self._reset)
-        if not self._transaction:
+        if self._is_noted:
             self._begin()  # both tables change together
 
     def _noted(self) -> None:
-        if not self._transaction:
+        if self._is_noted:
             self._session.commit()
 
     def _change(self, sql: str, *values: object) -> None:
@@ -215,7 +251,7 @@ class PostgresUnit:
         attempt left behind (PostgreSQL, "CREATE INDEX", "Building Indexes
         Concurrently").
         """
-        if not self._transaction:
+        if self._is_alone:
             error = StoreError("an earlier attempt to build an index failed")
             self._name_invalid_indexes(error)
             if error.hint is not None:

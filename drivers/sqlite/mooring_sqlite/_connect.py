@@ -105,8 +105,11 @@ def restore(connection: sqlite3.Connection, expected: Mapping[str, Setting]) -> 
         OpenError: One does not hold.
         sqlite3.Error: The engine refused.
     """
-    if read_settings(connection, expected) != expected:
-        _apply(connection, expected)
+    found = read_settings(connection, expected)
+    # Only those: inside a transaction SQLite refuses some, if they are the same too.
+    changed = {name: value for name, value in expected.items() if found[name] != value}
+    if changed:
+        _apply(connection, changed)
 
 
 def _apply(connection: sqlite3.Connection, expected: Mapping[str, Setting]) -> None:

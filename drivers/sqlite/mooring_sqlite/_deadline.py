@@ -17,14 +17,14 @@ class Deadline:
 
     Args:
         connection: The connection to watch.
-        limit: Seconds that a statement may run, > 0.
+        limit: Seconds that a statement may run, > 0; may be changed between two.
     """
 
-    __slots__ = ("_connection", "_limit", "_raised", "until")
+    __slots__ = ("_connection", "_raised", "limit", "until")
 
     def __init__(self, connection: sqlite3.Connection, limit: float) -> None:
         self._connection = connection
-        self._limit = limit
+        self.limit = limit
         # When the statement that runs is to be stopped; None: not looked at yet.
         self.until: float | None = None
         self._raised: BaseException | None = None
@@ -58,7 +58,7 @@ class Deadline:
                 yield stop
                 now = monotonic()
                 if self.until is None:
-                    self.until = now + self._limit
+                    self.until = now + self.limit
                 stop = now > self.until
             except GeneratorExit:
                 raise

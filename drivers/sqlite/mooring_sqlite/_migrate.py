@@ -1,23 +1,23 @@
 """Migrating a SQLite database: the lock, the version table, and safe units."""
 
+import re
 import sqlite3
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from time import monotonic
 from typing import Final, Self
 
 from mooring.core import (
     AppliedRow,
-    ForeignKeyViolation,
     Lease,
     Pool,
     StatementNotAllowedError,
     StoreError,
 )
 
-from mooring_sqlite._connect import Setting, read_settings
+from mooring_sqlite._connect import read_settings
 from mooring_sqlite._errors import translate_error
+from mooring_sqlite._foreign_keys import ForeignKeyCheck
 from mooring_sqlite._lock import MigrationLock
 from mooring_sqlite._path import Location
 from mooring_sqlite._session import SqliteSession
@@ -44,6 +44,8 @@ _LASTING: Final = (
     "writable_schema",
 )
 _TRANSACTION_WORDS: Final = frozenset(("BEGIN", "COMMIT", "END", "ROLLBACK"))
+# What may hide a table from later files: `CREATE TEMP TABLE x`, `CREATE TABLE temp.x`.
+_TEMPORARY: Final = r"(?i)\btemp(orary)?\b"
 
 
 class SqliteMigrationSession:
@@ -57,9 +59,12 @@ class SqliteMigrationSession:
         timeout: float,
     ) -> None:
         self._writers = writers
-        self._table = table
         self._timeout = timeout
-        self._units: list[SqliteUnit] = []
+        self.table = table
+        # Our tables are there: seen in a unit that was kept.
+        self.has_tables = False
+        self.sets_pragmas = False
+        self.statement_timeout: float | None = None
         self._in_memory = location.in_memory
         # A private in-memory database has no other process, and its turn is a lock.
         self._lock: AbstractContextManager[object] = (
@@ -78,26 +83,27 @@ class SqliteMigrationSession:
         except BaseException:
             self._lock.__exit__(None, None, None)
             raise
-        self._session = self._lease.connection
+        self.connection = self._lease.connection
         try:
-            lasting = read_settings(self._session.connection, _LASTING)
+            lasting = read_settings(self.connection.connection, _LASTING)
         except sqlite3.Error as cause:
             self.__exit__()
-            raise translate_error(cause, target=self._session.target) from cause
-        self._settings = self._session.settings | lasting
-        self._session.unlimited()
+            raise translate_error(cause, target=self.connection.target) from cause
+        self.settings = self.connection.settings | lasting
+        self.foreign_keys = ForeignKeyCheck(self.connection)
+        self.connection.unlimited()
         return self
 
     def __exit__(self, *_: object) -> None:
         """Give the connection back as it was, and free the lock."""
         try:
-            fit = self._session.reset()
+            connection = self.connection
+            fit = connection.reset() and connection.restore(connection.settings)
             # Some PRAGMAs cannot be read back: after any, a file gets a new connection.
             if not self._in_memory:
-                set_any = any(unit.sets_pragmas for unit in self._units)
-                fit = fit and not set_any and self._has_one_database()
+                fit = fit and not self.sets_pragmas and self._has_one_database()
             if fit:
-                self._session.limited()
+                connection.limited()
             self._writers.release(self._lease, discard=not fit)
         finally:
             self._lock.__exit__(None, None, None)
@@ -105,21 +111,36 @@ class SqliteMigrationSession:
     def _has_one_database(self) -> bool:
         """Return False if temporary tables, which hide others, or files stay on."""
         try:
-            return len(self._session.query("PRAGMA database_list")) == 1
+            return len(self.connection.query("PRAGMA database_list")) == 1
         except StoreError:
             return False
 
     def versions(self) -> Sequence[AppliedRow]:
         """Return what is applied. A missing version table is made by the first unit."""
-        return read_versions(self._session, self._table) or ()
+        return read_versions(self.connection, self.table) or ()
+
+    def limit(self, *, statement: float | None, lock: float | None) -> None:
+        """Bound what the files execute; see `core.LimitsStatements`.
+
+        Other processes are waited for at the start of a file, for the lock to write.
+        """
+        self.statement_timeout = statement
+        if lock is not None:
+            self.settings["busy_timeout"] = max(round(lock * 1000), 1)
+            self.connection.restore(self.settings)
+
+    def enforce_keys(self, *, on: bool) -> None:
+        """Let foreign keys be enforced, or not; they are again when the session ends.
+
+        It makes SQLite prepare its statements anew, so only where it changes.
+        """
+        if self.settings["foreign_keys"] != int(on):
+            self.connection.control(f"PRAGMA foreign_keys = {int(on)}")
+            self.settings["foreign_keys"] = int(on)
 
     def unit(self, *, transaction: bool) -> "SqliteUnit":
         """Return a block around statements that are kept or undone together."""
-        unit = SqliteUnit(
-            self._session, self._table, self._settings, transaction=transaction
-        )
-        self._units.append(unit)
-        return unit
+        return SqliteUnit(self, transaction=transaction)
 
 
 class SqliteUnit:
@@ -127,39 +148,30 @@ class SqliteUnit:
 
     In a transaction, foreign keys are off, so that a table can be rebuilt without its
     children being deleted (sqlite.org/lang_altertable.html, section 7); before COMMIT
-    the whole database is checked, and what the unit broke is refused.
+    the whole database is checked, and what a file broke is refused.
     """
 
-    def __init__(
-        self,
-        session: SqliteSession,
-        table: str,
-        settings: Mapping[str, Setting],
-        *,
-        transaction: bool,
-    ) -> None:
-        self._session = session
-        self._connection = session.connection
-        self._table = table
-        self._settings = settings
+    def __init__(self, run: SqliteMigrationSession, *, transaction: bool) -> None:
+        self._run = run
+        self._session = run.connection
+        self._connection = run.connection.connection
+        self._table = run.table
         self._transaction = transaction
-        self._broken_before: Counter[tuple[object, ...]] | None = None
-        self.sets_pragmas = False
+        self._sets_pragmas = False
+        self._hides_tables = False
+        # Something ran since the last check of foreign keys; what can break them did.
+        self._unchecked = self._touches_rows = False
 
     def __enter__(self) -> Self:
         """Begin the unit."""
+        # Inside a transaction this PRAGMA would do nothing.
+        self._run.enforce_keys(on=not self._transaction)
         if not self._transaction:
             self._make_tables_alone()
             return self
-        # Inside a transaction this PRAGMA would do nothing.
-        self._session.control("PRAGMA foreign_keys = OFF")
-        self._session.control("BEGIN IMMEDIATE")
         try:
-            try:
-                self._broken_before = self._broken_keys()
-            except StoreError:
-                # A mismatch that was there before, and is not this unit's to mend.
-                self._broken_before = None
+            self._session.control("BEGIN IMMEDIATE")
+            self._run.foreign_keys.begin()
             self._make_tables()
         except BaseException:
             self._leave()
@@ -170,8 +182,11 @@ class SqliteUnit:
         """Commit, or roll back after an exception; the settings are restored."""
         try:
             if kind is None and self._transaction:
-                self._refuse_broken_keys()
+                if self._unchecked:
+                    self._run.foreign_keys.refuse_broken()
                 self._session.commit()
+                self._run.foreign_keys.committed()
+                self._run.has_tables = True
         finally:
             self._leave()
 
@@ -190,7 +205,7 @@ class SqliteUnit:
 
     def record(self, version: int, *, digest: str, duration: float) -> None:
         """Note *version* as applied."""
-        self._refuse_open_end()
+        self._end_file()
         self._change(
             f"INSERT INTO {self._table} (version_id, is_applied) VALUES (?, 1)",
             (version,),
@@ -202,12 +217,21 @@ class SqliteUnit:
 
     def unrecord(self, version: int) -> None:
         """Note *version* as not applied; goose deletes all of its rows, too."""
-        self._refuse_open_end()
+        self._end_file()
         self._change(f"DELETE FROM {self._table} WHERE version_id = ?", (version,))
         self._change(
             f"DELETE FROM {SIDE_TABLE} WHERE version_table = ? AND version_id = ?",
             (self._table, version),
         )
+
+    def _end_file(self) -> None:
+        """Leave the connection to the next file of the unit as it was."""
+        self._refuse_open_end()
+        if self._transaction and self._touches_rows:
+            # Here, not before COMMIT, where it would be told of another file.
+            self._run.foreign_keys.refuse_broken()
+            self._unchecked = self._touches_rows = False
+        self._restore()
 
     def _refuse_open_end(self) -> None:
         if not self._transaction and self._connection.in_transaction:
@@ -224,8 +248,12 @@ class SqliteUnit:
                 hint="remove it, or put `-- +goose NO TRANSACTION` into the file",
             )
         if word in ("PRAGMA", "EXPLAIN"):  # SQLite runs an explained PRAGMA, too
-            self.sets_pragmas = True
-        self._change(statement)
+            self._sets_pragmas = self._run.sets_pragmas = True
+        if word == "ATTACH" or re.search(_TEMPORARY, statement):
+            self._hides_tables = True
+        self._unchecked = True
+        self._touches_rows = self._touches_rows or word != "CREATE"
+        self._session.migrate(statement, limit=self._run.statement_timeout)
         if self._transaction and not self._connection.in_transaction:
             raise StoreError(
                 "the statement ended the transaction of its file",
@@ -233,14 +261,11 @@ class SqliteUnit:
             )
 
     def _change(self, sql: str, values: tuple[object, ...] = ()) -> None:
-        try:
-            self._connection.execute(sql, values).fetchall()
-        except (sqlite3.Error, sqlite3.Warning, ValueError) as cause:
-            raise translate_error(
-                cause, target=self._session.target, text=sql, changes_rows=True
-            ) from cause
+        self._session.migrate(sql, values, limit=None)
 
     def _make_tables(self) -> None:
+        if self._run.has_tables:
+            return
         present = tables_present(self._session, self._table)
         if self._table not in present:
             self._change(CREATE.format(table=self._table))
@@ -255,34 +280,53 @@ class SqliteUnit:
         try:
             self._make_tables()
             self._session.commit()
+            self._run.has_tables = True
         finally:
             self._session.rollback()
 
-    def _broken_keys(self) -> Counter[tuple[object, ...]]:
-        # Counted: rows of a table WITHOUT ROWID all look the same.
-        return Counter(self._session.query("PRAGMA foreign_key_check"))
+    def _restore(self) -> None:
+        """Undo what the file set, and what would hide tables from the next."""
+        if self._sets_pragmas:
+            self._session.control("PRAGMA case_sensitive_like = 0")  # cannot be read
+            if not self._session.restore(self._run.settings):
+                raise StoreError(
+                    "the connection could not be brought back to its settings",
+                    hint="open the store again; look at what the migration set",
+                )
+            self._sets_pragmas = False
+        if self._hides_tables:
+            self._drop_temporary()
+            # What was read in a transaction cannot be detached in it.
+            if not self._connection.in_transaction:
+                self._detach()
+                self._hides_tables = False
 
-    def _refuse_broken_keys(self) -> None:
-        if self._broken_before is None:
-            return
-        broken = self._broken_keys() - self._broken_before
-        if broken:
-            table, rowid, parent, _ = min(broken, key=repr)
-            raise ForeignKeyViolation(
-                f"it would leave {broken.total()} rows without their parent, such as"
-                f" {table} rowid {rowid} without its {parent}",
-                hint="keep or delete both sides: foreign keys are off while a"
-                " migration runs, so nothing cascades",
-            )
+    def _drop_temporary(self) -> None:
+        """Drop temporary tables and views, which go with all that belongs to them."""
+        query = self._session.query
+        found = (
+            "SELECT type, name FROM sqlite_temp_master WHERE type IN ('table', 'view')"
+        )
+        for kind, name in query(f"{found} AND name NOT LIKE 'sqlite_%'"):
+            query(f"DROP {kind} temp.{_quoted(name)}")
+
+    def _detach(self) -> None:
+        for _, name, _ in self._session.query("PRAGMA database_list"):
+            if name not in ("main", "temp"):
+                self._session.control(f"DETACH {_quoted(name)}")
 
     def _leave(self) -> None:
-        if self.sets_pragmas:
-            self._session.control("PRAGMA case_sensitive_like = 0")  # cannot be read
-        settings = self._settings
-        if not self.sets_pragmas:  # only this one was set, by us
-            settings = {"foreign_keys": settings["foreign_keys"]}
-        if not (self._session.reset() and self._session.restore(settings)):
+        if not self._session.reset():
             raise StoreError(
-                "the connection could not be brought back to its settings",
-                hint="open the store again; look at what the migration set",
+                "the connection could not be brought back from its transaction",
+                hint="open the store again; look at the state of the database",
             )
+        if not self._transaction:
+            self._run.foreign_keys.forget()
+        self._restore()
+
+
+def _quoted(name: str) -> str:
+    """Return an identifier in quotes (sqlite.org/lang_keywords.html)."""
+    escaped = name.replace('"', '""')
+    return f'"{escaped}"'

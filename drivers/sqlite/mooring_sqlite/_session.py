@@ -38,6 +38,7 @@ class SqliteSession:
         "_deadline",
         "_execute",
         "_fetchall",
+        "_limit",
         "_read",
         "_reading",
         "connection",
@@ -60,7 +61,8 @@ class SqliteSession:
         self._use_cursor(connection.cursor())
         self._read = read
         self._reading = False
-        self._deadline = Deadline(connection, statement_timeout or _NEVER)
+        self._limit = statement_timeout or _NEVER
+        self._deadline = Deadline(connection, self._limit)
         self._deadline.watch()
 
     @property
@@ -174,11 +176,22 @@ class SqliteSession:
 
     def unlimited(self) -> None:
         """Let statements run without a deadline: a migration has its own bounds."""
-        self._deadline.unwatch()
+        self._deadline.limit = _NEVER
 
     def limited(self) -> None:
         """Hold statements to their deadline again."""
-        self._deadline.watch()
+        self._deadline.limit = self._limit
+
+    def migrate(self, sql: str, values: Values = (), *, limit: float | None) -> None:
+        """Execute one statement of a migration, for at most *limit* seconds."""
+        self._deadline.until = None
+        self._deadline.limit = limit or _NEVER
+        try:
+            self._execute(sql, values).fetchall()
+        except (sqlite3.Error, sqlite3.Warning, ValueError) as cause:
+            raise self._error(cause, sql, changes_rows=True) from cause
+        finally:
+            self._deadline.limit = _NEVER
 
     def control(self, sql: str) -> None:
         """Execute a statement of ours that returns nothing."""
@@ -221,7 +234,9 @@ class SqliteSession:
             cause, target=self.target, text=text, changes_rows=changes_rows
         )
         if isinstance(error, StoreBusyError):
-            waited = float(self.settings["busy_timeout"]) / 1000
+            # Not as configured: a migration may have set another.
+            (busy_timeout,) = self.connection.execute("PRAGMA busy_timeout").fetchone()
+            waited = busy_timeout / 1000
             error.message = (
                 f"{self.target} is locked by another process: waited {waited:.1f} s"
                 " for the lock to write (busy_timeout)"

@@ -234,3 +234,13 @@ def test_an_interrupt_while_it_waits_for_the_lock_exits_130_and_changes_nothing(
     assert (waiting.returncode, out) == (130, "")
     assert err.strip() == "error: interrupted"
     assert set(states(run)) == {"pending"}
+
+
+def test_all_in_one_transaction_and_bounds_may_be_asked_for(run: Run) -> None:
+    run("migrate", "up", URL, "--to", str(FIRST))
+    bounds = ("--statement-timeout", "30", "--table-lock-timeout", "2.5")
+    more = ("--transaction", "all", "--strict", "--lock-retries", "0", *bounds)
+    done = run("migrate", "up", URL, *more, "--json").document
+    assert len(done["applied"]) == 3
+    undone = run("migrate", "down", URL, "--to", "0", "--yes", *more, "--json").document
+    assert len(undone["undone"]) == 4

@@ -28,8 +28,9 @@ def versions(plain: Plain) -> list[int]:
     return [version for (version,) in rows]
 
 
-def up(store: PostgresStore, source: migrate.Source) -> None:
-    migrate.Migrator(store, source).up()
+def up(store: PostgresStore, source: migrate.Source, *, strict: bool = False) -> None:
+    rules = migrate.Rules(strict=strict)
+    migrate.Migrator(store, source, rules=rules).up()
 
 
 @HEADS
@@ -75,12 +76,113 @@ def test_one_of_its_own_is_refused_with_its_line(
         f"/* mine */ CREATE TABLE b (x int); {statement};",
     )
     with pytest.raises(core.MigrationFailedError) as caught:
-        up(open_postgres(migrate="skip"), source)
+        up(open_postgres(migrate="skip"), source, strict=True)
 
     assert (caught.value.line, caught.value.column) == (3, 36)
     assert statement.split()[0].upper() in caught.value.message
     assert "NO TRANSACTION" in str(caught.value.hint)
     assert tables(plain) == set()
+
+
+@pytest.mark.parametrize("statement", ["ABORT", "ROLLBACK", "PREPARE TRANSACTION 'x'"])
+def test_an_end_that_would_undo_the_file_is_always_refused(
+    open_postgres: OpenPostgres,
+    migration_file: MigrationFile,
+    plain: Plain,
+    statement: str,
+) -> None:
+    source = migration_file("1_a.sql", "CREATE TABLE a (x int);", f"{statement};")
+    with pytest.raises(core.MigrationFailedError, match="in a file that runs in one"):
+        up(open_postgres(migrate="skip"), source)
+
+    assert tables(plain) == set()
+
+
+class TestACommitOfItsOwn:
+    """It runs as goose runs it: what comes behind stands alone."""
+
+    def test_the_file_is_applied_and_a_warning_names_its_line(
+        self,
+        open_postgres: OpenPostgres,
+        migration_file: MigrationFile,
+        plain: Plain,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        migration_file("1_a.sql", "CREATE TABLE before (x int);")
+        migration_file(
+            "2_b.sql",
+            "BEGIN;",
+            "CREATE TABLE a (x int);",
+            "COMMIT;",
+            "CREATE INDEX CONCURRENTLY behind ON a (x);",
+        )
+        source = migration_file("3_c.sql", "CREATE TABLE b (x int);")
+        up(open_postgres(migrate="skip"), source)
+
+        assert tables(plain) == {"before", "a", "b"}
+        assert versions(plain) == [0, 1, 2, 3]
+        (logged,) = caplog.records
+        assert logged.name == "mooring.migrate"
+        assert logged.message.startswith("2_b.sql:2: BEGIN in a file that runs in one")
+
+    def test_a_failure_before_it_leaves_nothing(
+        self, open_postgres: OpenPostgres, migration_file: MigrationFile, plain: Plain
+    ) -> None:
+        source = migration_file(
+            "1_a.sql",
+            "CREATE TABLE a (x int);",
+            "BEGIN;",
+            "INSERT INTO nowhere VALUES (1);",
+            "COMMIT;",
+        )
+        with pytest.raises(core.MigrationFailedError, match="nothing of this file"):
+            up(open_postgres(migrate="skip"), source)
+
+        assert tables(plain) == set()
+
+    @pytest.mark.parametrize(
+        ("middle", "stay"),
+        [
+            ("COMMIT;", 3),
+            ("COMMIT; BEGIN;", 2),
+            ("COMMIT AND CHAIN;", 2),
+            ("END;\nBEGIN;\nCREATE TABLE c (x int);\nCOMMIT;", 6),
+        ],
+    )
+    def test_a_failure_behind_it_says_which_statements_stay(
+        self,
+        open_postgres: OpenPostgres,
+        migration_file: MigrationFile,
+        plain: Plain,
+        middle: str,
+        stay: int,
+    ) -> None:
+        source = migration_file(
+            "1_a.sql",
+            "CREATE TABLE a (x int);",
+            middle,
+            "CREATE TABLE b (x int);",
+            "INSERT INTO nowhere VALUES (1);",
+        )
+        with pytest.raises(core.MigrationFailedError) as caught:
+            up(open_postgres(migrate="skip"), source)
+
+        assert f"statements 1 to {stay} of" in caught.value.state
+        assert "version 1 is not noted" in caught.value.state
+        assert ("b" in tables(plain)) == (stay > 2)
+        assert "a" in tables(plain)
+        assert versions(plain) == [0]
+
+    def test_together_with_others_it_is_refused_before_anything_runs(
+        self, open_postgres: OpenPostgres, migration_file: MigrationFile, plain: Plain
+    ) -> None:
+        migration_file("1_a.sql", "CREATE TABLE a (x int);")
+        source = migration_file("2_b.sql", "CREATE TABLE b (x int);", "COMMIT;")
+        migrator = migrate.Migrator(open_postgres(migrate="skip"), source)
+        with pytest.raises(core.MigrationFailedError, match=r"2_b\.sql:3:1: COMMIT"):
+            migrator.up(transaction="all")
+
+        assert tables(plain) == set()
 
 
 @pytest.mark.parametrize(

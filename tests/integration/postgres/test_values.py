@@ -106,6 +106,24 @@ def test_a_write_is_kept_whatever_its_rows_hold(users: PostgresStore) -> None:
     assert users.execute("SELECT count(*) FROM users").scalar() == 1
 
 
+def test_an_int_has_the_type_of_the_same_literal(store: PostgresStore) -> None:
+    sql = (
+        "SELECT :a * :b AS product, pg_typeof(:a)::text AS a, pg_typeof(:c)::text AS c"
+    )
+    row = store.execute(sql, {"a": 200, "b": 200, "c": 2**31}).one()
+
+    assert (row["product"], row["a"], row["c"]) == (40_000, "integer", "bigint")
+
+
+def test_a_list_of_nothing_is_a_condition_wherever_a_list_is(
+    store: PostgresStore,
+) -> None:
+    sql = "SELECT false = 1 IN :l AS a, false = 1 NOT IN (:l) AS b, NULL IN :l AS c"
+    row = store.execute(sql, {"l": core.In([])}).one()
+
+    assert (row["a"], row["b"], row["c"]) == (True, False, False)
+
+
 # -- JSON ---------------------------------------------------------------------
 
 

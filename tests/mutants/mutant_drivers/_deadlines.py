@@ -51,7 +51,7 @@ class _OfAnother(Session):
     def run(self, statement: Any, text: str, values: Any) -> core.Result:
         self.stores.add(self.store)
         others = (store for store in self.stores if store is not self.store)
-        self._deadline._limit = next(others, self.store).config.statement_timeout
+        self._deadline.limit = next(others, self.store).config.statement_timeout
         return super().run(statement, text, values)
 
 
@@ -75,7 +75,7 @@ class CountsWhatItsReaderDoes(Session):
     ) -> Generator[Any, None, None]:
         started = monotonic()
         for batch in super().stream(statement, text, values, size):
-            if monotonic() - started > self._deadline._limit:
+            if monotonic() - started > self._deadline.limit:
                 raise core.StatementTimeoutError("the stream took too long")
             yield batch
 

@@ -41,11 +41,7 @@ class MigrationSession(SqliteMigrationSession):
     unit_class: type[Unit] = Unit
 
     def unit(self, *, transaction: bool) -> Unit:
-        unit = self.unit_class(
-            self._session, self._table, self._settings, transaction=transaction
-        )
-        self._units.append(unit)
-        return unit
+        return self.unit_class(self, transaction=transaction)
 
 
 class Prepared:

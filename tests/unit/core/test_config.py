@@ -468,6 +468,13 @@ def test_a_class_called_directly_follows_the_same_rules() -> None:
             Fresh(**wrong)
         assert caught.value.message == told
 
+    with pytest.raises(core.ConfigError) as caught:
+        Fresh(port=0, max_open_conns=0)
+    assert [problem.key for problem in caught.value.problems] == [
+        "max_open_conns",
+        "port",
+    ]
+
 
 def test_a_configuration_cannot_be_changed() -> None:
     config: Any = ThirdConfig()

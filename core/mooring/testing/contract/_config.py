@@ -162,7 +162,9 @@ class ConfigContract:
         data: st.DataObject,
     ) -> None:
         rules = {
-            key: field.validator for key, field in options.items() if _has_range(field)
+            key: field.metadata["rule"]
+            for key, field in options.items()
+            if _has_range(field)
         }
         key = data.draw(st.sampled_from(sorted(rules)))
         least, most = _edges(rules[key])
@@ -185,7 +187,7 @@ class ConfigContract:
         self, config: dict[str, object], options: Mapping[str, Any]
     ) -> None:
         for key, field in options.items():
-            for value in _outside(field.validator) if _has_range(field) else ():
+            for value in _outside(field.metadata["rule"]) if _has_range(field) else ():
                 with pytest.raises(core.ConfigError) as caught:
                     core.configure({**config, key: field.type(value)})
                 told = {p.key: p.message for p in caught.value.problems}
@@ -216,7 +218,7 @@ class ConfigContract:
 
 def _has_range(field: Any) -> bool:
     """Return whether an option is a number with a rule of `core.option`."""
-    return field.type in (int, float) and hasattr(field.validator, "minimum")
+    return field.type in (int, float) and "rule" in field.metadata
 
 
 def _outside(rule: Any) -> list[float]:

@@ -117,13 +117,89 @@ class MigrationFailuresContract:
             f"/* mine */ {word};",
             "CREATE TABLE b (x int);",
         )
+        strict = migrate.Rules(strict=True)
         with pytest.raises(core.MigrationFailedError) as caught:
-            migrate.Migrator(empty, source).up()
+            migrate.Migrator(empty, source, rules=strict).up()
 
         assert (caught.value.line, caught.value.column) == (3, 12)
         assert word.upper() in caught.value.message
         assert "NO TRANSACTION" in str(caught.value.hint)
         assert tables() == set()
+
+    @requires(Capability.TRANSACTIONAL_DDL)
+    def test_a_commit_of_its_own_is_refused_or_told_with_what_stays(
+        self,
+        empty: core.SqlStore,
+        migration_file: MigrationFile,
+        tables: Callable[[], set[str]],
+    ) -> None:
+        source = migration_file(
+            "1_a.sql",
+            "CREATE TABLE a (x int);",
+            "COMMIT;",
+            "CREATE TABLE b (x int);",
+            "INSERT INTO nowhere VALUES (1);",
+        )
+        told: list[migrate.Event] = []
+        with pytest.raises(core.MigrationFailedError) as caught:
+            migrate.Migrator(empty, source, progress=told.append).up()
+
+        warnings = [event.message for event in told if event.kind == "warning"]
+        if warnings:  # the engine lets it, and this one runs it
+            assert warnings[0].startswith("1_a.sql:3: COMMIT")
+            assert "statements 1 to 3 of 4 ran and stay" in caught.value.state
+            assert caught.value.line == 5
+            assert tables() == {"a", "b"}
+        else:
+            assert (caught.value.line, caught.value.column) == (3, 1)
+            assert tables() == set()
+        assert "version 1 is not noted" in caught.value.state or not warnings
+
+    @requires(Capability.TRANSACTIONAL_DDL)
+    def test_all_in_one_transaction_a_failure_leaves_the_old_version(
+        self,
+        empty: core.SqlStore,
+        migration_file: MigrationFile,
+        tables: Callable[[], set[str]],
+    ) -> None:
+        migration_file("1_a.sql", "CREATE TABLE a (x int);", down="DROP TABLE;")
+        migration_file("2_b.sql", "CREATE TABLE b (x int);", down="DROP TABLE b;")
+        source = migration_file("3_c.sql", "CREATE TABLE c (x int);", "CREATE TABLE;")
+        migrator = migrate.Migrator(empty, source)
+        migrator.up(to=1)
+
+        with pytest.raises(core.MigrationFailedError, match="version 1") as caught:
+            migrator.up(transaction="all")
+        assert (caught.value.file, caught.value.line) == ("3_c.sql", 3)
+        assert "nothing of this run was kept" in caught.value.state
+        assert versions(empty) == [0, 1]
+        assert tables() == {"a"}
+
+        migration_file("3_c.sql", "CREATE TABLE c (x int);", down="DROP TABLE c;")
+        steps = migrator.up(transaction="all")
+        assert [step.version for step in steps] == [2, 3]
+        with pytest.raises(core.MigrationFailedError, match="nothing of this run"):
+            migrator.down(to=0, transaction="all")
+        assert versions(empty) == [0, 1, 2, 3]
+        assert tables() == {"a", "b", "c"}
+
+    @requires(Capability.TRANSACTIONAL_DDL)
+    def test_all_in_one_transaction_is_refused_where_a_file_has_none(
+        self,
+        empty: core.SqlStore,
+        migration_file: MigrationFile,
+        tables: Callable[[], set[str]],
+    ) -> None:
+        migration_file("1_a.sql", "CREATE TABLE a (x int);")
+        source = migration_file(
+            "2_b.sql", "CREATE TABLE b (x int);", head=NO_TRANSACTION
+        )
+        migrator = migrate.Migrator(empty, source)
+        with pytest.raises(core.MigrationError, match=r"2_b\.sql"):
+            migrator.up(transaction="all")
+
+        assert tables() == set()
+        assert [step.version for step in migrator.up()] == [1, 2]
 
     def test_a_transaction_that_a_file_leaves_open_is_an_error_and_not_applied(
         self,

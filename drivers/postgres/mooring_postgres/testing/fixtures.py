@@ -4,7 +4,6 @@ They are asked for by ``pytest_plugins = ["mooring_postgres.testing.fixtures"]``
 topmost ``conftest.py``. Where there is no server, tests fail; none is skipped.
 """
 
-import os
 import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -12,11 +11,10 @@ from typing import Any, Final
 
 import pytest
 
-from mooring_postgres.testing import DatabaseServer, PostgresServer, ServerError
+from mooring_postgres.testing import DatabaseServer, ServerError
+from mooring_postgres.testing._shared import shared_server
 
 __all__ = ["postgres_config", "postgres_database", "postgres_server"]
-
-_URL_VARIABLE: Final = "MOORING_TEST_POSTGRES_URL"
 
 _LOCK_WAIT: Final = "20s"
 
@@ -29,15 +27,11 @@ def postgres_server() -> Iterator[DatabaseServer]:
     a role that may create databases. A test that stops a server starts its own
     `PostgresServer`.
     """
-    url = os.environ.get(_URL_VARIABLE)
     with ExitStack() as stack:
         try:
-            if url:
-                server = DatabaseServer.from_url(url)
-            else:
-                server = stack.enter_context(PostgresServer())
+            server = stack.enter_context(shared_server())
         except ServerError as error:
-            pytest.fail(f"{_URL_VARIABLE}: {error}" if url else str(error), False)
+            pytest.fail(str(error), pytrace=False)
         yield server
 
 
