@@ -98,7 +98,7 @@ def test_what_was_acknowledged_survives_kill_9_of_its_writer(
             assert acknowledged - present == set()
             halves = {name for name in present if not name.endswith("-second")}
             assert {f"{name}-second" for name in halves} == present - halves
-            assert core.health_check(store, deep=True, timeout=30).ok
+            assert core.health_check(store, integrity=True, timeout=30).ok
     assert acknowledged
     assert integrity(path) == [("ok",)]
     report(f"{kills} kills, {len(acknowledged)} commits acknowledged, 0 lost")

@@ -758,7 +758,7 @@ class TestDamage:
             store.execute("SELECT sum(length(email)) FROM users NOT INDEXED")
         assert str(path) in caught.value.message
         assert not caught.value.retryable
-        assert not core.health_check(store, deep=True, timeout=30).ok
+        assert not core.health_check(store, integrity=True, timeout=30).ok
         store.close()
         assert digest(path) == before
 
