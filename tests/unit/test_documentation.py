@@ -194,16 +194,34 @@ def test_architecture_page_has_every_module_of_core() -> None:
     assert set(re.findall(r"`(\w+)`", table)) == modules
 
 
-def test_command_page_has_every_exit_code_of_the_command() -> None:
+@pytest.mark.parametrize("page", ["reference/command.md", "how-to/operate.md"])
+def test_page_has_every_exit_code_of_the_command(page: str) -> None:
     pytest.importorskip("click")
-    from mooring.cli import _app
+    from mooring.cli import _app, _errors
 
     told = re.findall(r"(\d+) [a-z]", _app.app.epilog or "")
-    table = re.findall(
-        r"^\| (\d+) \|", (REFERENCE / "command.md").read_text(), re.MULTILINE
-    )
+    text = (ROOT / "docs" / page).read_text()
+    table = re.findall(r"^\| (\d+) \|", text, re.MULTILINE)
+    used = {code for _, code in _errors._EXIT_CODES}
 
     assert table == told
+    assert {0, _errors.USAGE, _errors.INTERRUPTED, *used} == {*map(int, told)}
+
+
+def test_page_for_operators_has_every_event() -> None:
+    page = (ROOT / "docs" / "how-to" / "operate.md").read_text()
+    table = page.partition("| event |")[2].partition("\n\n")[0]
+    sources = (ROOT / "core" / "mooring").rglob("*.py")
+    named = r'"event_name": (.*?),?\n'
+    found = {
+        event
+        for source in sources
+        for words in re.findall(named, source.read_text())
+        for event in re.findall(r'"([a-z._]+)"', words)
+    }
+
+    assert {*re.findall(r"^\| `([a-z._]+)` \|", table, re.MULTILINE)} == found
+    assert "store.opened" in found
 
 
 def test_command_page_has_every_verb_of_the_command() -> None:

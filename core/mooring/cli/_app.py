@@ -28,7 +28,8 @@ class VerbGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the verb that *args* begin with; an unknown one says what is near."""
         name, verbs = args[0], self.list_commands(ctx)
-        if name not in verbs and not name.startswith("-"):
+        unknown = name not in verbs and not name.startswith("-")
+        if unknown and not ctx.resilient_parsing:  # as while it completes
             from difflib import get_close_matches
 
             near = get_close_matches(name, verbs, n=1)
@@ -38,7 +39,7 @@ class VerbGroup(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse; without any argument, print the help and exit as a usage error."""
-        if not args:
+        if not args and not ctx.resilient_parsing:
             click.echo(ctx.get_help(), err=True)
             ctx.exit(2)
         return super().parse_args(ctx, args)

@@ -40,6 +40,14 @@ def test_a_server_that_is_well_is_told_in_full(open_postgres: Open) -> None:
     assert found["references"].detail.startswith("every row of ")
 
 
+def test_the_page_for_operators_has_each_check_and_no_other(
+    open_postgres: Open, documented_checks: Callable[[str], set[str]]
+) -> None:
+    health = core.health_check(open_postgres(), integrity=True, timeout=30)
+
+    assert {check.name for check in health.checks} == documented_checks("On PostgreSQL")
+
+
 def test_an_invalid_index_is_named_with_what_builds_it_again(
     open_postgres: Open, plain: Plain
 ) -> None:

@@ -43,6 +43,14 @@ def memory_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
+def test_the_page_for_operators_has_each_check_and_no_other(
+    open_sqlite: OpenSqlite, documented_checks: Callable[[str], set[str]]
+) -> None:
+    health = core.health_check(open_sqlite(), integrity=True, timeout=30)
+
+    assert {check.name for check in health.checks} == documented_checks("On SQLite")
+
+
 @pytest.mark.parametrize(
     ("mode", "status", "says"),
     [
