@@ -227,7 +227,7 @@ def migration_file(tmp_path: Path) -> Callable[..., migrate.Source]:
 
 @pytest.fixture
 def documented_checks() -> Callable[[str], set[str]]:
-    """Return the checks that the page for operators has, ``documented_checks(section)``.
+    """Return the checks on the page for operators, ``documented_checks(section)``.
 
     Those of every driver are among them; each says what to do.
     """

@@ -23,8 +23,11 @@ class Command(SphinxDirective):
         """Return the usage, and the table of the options."""
         context, command = find(self.arguments[0].split())
         usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
-        lines = ["```text", usage, "```", "", "| option | meaning |", "| - | - |"]
-        lines += [f"| {names} | {meaning} |" for names, meaning in rows_of(command)]
+        rows = rows_of(command)
+        lines = ["```text", usage, "```", ""]
+        if rows:
+            lines += ["| option | meaning |", "| - | - |"]
+            lines += [f"| {names} | {meaning} |" for names, meaning in rows]
         holder = nodes.container()
         text = StringList(lines, source=f"mooring {self.arguments[0]}")
         self.state.nested_parse(text, self.content_offset, holder)
@@ -49,10 +52,17 @@ def rows_of(command: click.Command) -> list[tuple[str, str]]:
     found = []
     for parameter in command.get_params(context):
         record = parameter.get_help_record(context)
-        if record is not None:
+        if isinstance(parameter, click.Option) and record and not _is_common(parameter):
             names, meaning = record
             found.append((f"`{names}`", meaning.replace("|", "\\|")))
     return found
+
+
+def _is_common(option: click.Option) -> bool:
+    """Return whether every verb takes it: the page tells of those once."""
+    return bool(
+        {"--json", "--quiet", "--verbose", "--no-color", "--help"} & {*option.opts}
+    )
 
 
 def setup(sphinx: Sphinx) -> dict[str, object]:

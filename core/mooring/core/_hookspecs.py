@@ -44,7 +44,7 @@ def health_check(  # type: ignore[empty-body]  # a specification
     timeout: float,
     integrity: bool,
     progress: "CheckProgress",
-) -> "Health":
+) -> "Health":  # pyright: ignore[reportReturnType]  # a specification
     """Say how *store* is, within *timeout* seconds, without ever writing.
 
     It may be called at any time: beside open scopes, while another process holds the
