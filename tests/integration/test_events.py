@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import mooring_sqlite
 import pytest
 import structlog
 from mooring import core
@@ -37,6 +38,10 @@ def test_one_line_says_what_was_opened(
     ]
     assert second.name == "mooring.core"
     assert second.levelname == "INFO"
+    assert (second.distribution, second.distribution_version) == (
+        "mooring_sqlite",
+        mooring_sqlite.__version__,
+    )
     assert second.getMessage() == (
         f"opened sqlite {path}, v20250711163858 (4/4), settings from a URL"
     )

@@ -12,6 +12,7 @@ from mooring.core._config import StoreConfig
 
 if TYPE_CHECKING:
     from mooring.core._configure import Config
+    from mooring.core._registry import Registry
     from mooring.migrate import Step
 
 _log: Final = logging.getLogger("mooring.core")
@@ -19,11 +20,14 @@ _log: Final = logging.getLogger("mooring.core")
 logging.getLogger("mooring").addHandler(logging.NullHandler())
 
 
-def log_opened(store: Any, given: "Config", steps: "Iterable[Step]") -> None:
+def log_opened(
+    store: Any, registry: "Registry", given: "Config", steps: "Iterable[Step]"
+) -> None:
     """Log that a store was opened, and each migration that this applied.
 
     Args:
         store: The store.
+        registry: Where its driver was found.
         given: What `open` was called with.
         steps: What was applied.
     """
@@ -45,9 +49,12 @@ def log_opened(store: Any, given: "Config", steps: "Iterable[Step]") -> None:
     versions = getattr(store, "schema_versions", {})
     told = [f"v{v} ({a}/{k})" for v, a, k in versions.values()]
     source = _origin(given)
+    brought_by = {e.name: e for e in registry.drivers()}.get(driver)
     extra = {
         **shared,
         "event_name": "store.opened",
+        "distribution": brought_by.distribution if brought_by else "",
+        "distribution_version": brought_by.version if brought_by else "",
         "version": next(iter(versions.values()), (None,))[0],
         "migrations": ", ".join(told),
         "applied": applied,

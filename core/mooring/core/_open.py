@@ -77,7 +77,7 @@ def open(  # noqa: A001 - core.open is the name that the design gives it
         if "logging" in sys.modules:
             from mooring.core._events import log_opened
 
-            log_opened(store, given, done)
+            log_opened(store, registry, given, done)
     except BaseException:
         store.close()
         raise

@@ -16,6 +16,8 @@ StoreSource = core.Store | Callable[[], core.Store | None]
 PATIENCE: Final = 0.5
 
 _log: Final = logging.getLogger("mooring.web")
+# As in core: no words where nobody listens.
+_log.addHandler(logging.NullHandler())
 
 
 class Readiness:

@@ -37,11 +37,11 @@ def check(
         return Health.of((closed,), latency=monotonic() - started)
     looks: list[tuple[str, Look]] = []
     if deep:
-        from mooring_postgres._rights import rights_checks
+        from mooring_postgres._privileges import privilege_checks
         from mooring_postgres._server import server_checks
 
         looks += server_checks(store)
-        looks += rights_checks(store, deadline=started + timeout)
+        looks += privilege_checks(store, deadline=started + timeout)
     if integrity:
         from mooring_postgres._integrity import integrity_checks
 

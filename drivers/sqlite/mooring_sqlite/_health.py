@@ -40,11 +40,11 @@ def check(
         checks.append(disk(store))
     if deep:
         from mooring_sqlite._library import library_check
-        from mooring_sqlite._log import log_checks
+        from mooring_sqlite._wal import wal_checks
 
         checks += _ask(store, "library", lambda c: [library_check(c)], deadline)
         if not store.location.in_memory:
-            checks += [*surroundings(store), *log_checks(store)]
+            checks += [*surroundings(store), *wal_checks(store)]
     if integrity:
         from mooring_sqlite._integrity import integrity_checks
 

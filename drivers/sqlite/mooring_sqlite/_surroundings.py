@@ -21,7 +21,10 @@ _BESIDE: Final = ("", "-wal", "-shm")
 
 def disk(store: "SqliteStore") -> Check:
     """Look whether there is room left to write."""
-    found = os.statvfs(os.path.dirname(store.location.path))
+    try:
+        found = os.statvfs(os.path.dirname(store.location.path))
+    except OSError as error:
+        return _not_there("disk", error)
     free = found.f_bavail * found.f_frsize
     detail = f"{free // MIB} MiB free"
     if free >= _LEAST_FREE:
@@ -68,7 +71,10 @@ def _files(path: str) -> Check:
 
 def _folder(path: str) -> Check:
     """Look at who may remove the database, or put another in its place."""
-    seen = os.stat(path)
+    try:
+        seen = os.stat(path)
+    except OSError as error:
+        return _not_there("folder", error)
     mode = stat.S_IMODE(seen.st_mode)
     shown = [f"{path} mode {mode:04o} of {user_name(seen.st_uid)}"]
     found = []
@@ -85,7 +91,11 @@ def _folder(path: str) -> Check:
 
 
 def _file_system(store: "SqliteStore") -> Check:
-    kind = file_system(os.stat(store.location.path).st_dev)
+    try:
+        device = os.stat(store.location.path).st_dev
+    except OSError as error:
+        return _not_there("file_system", error)
+    kind = file_system(device)
     if is_network(kind):
         return Check(
             name="file_system",

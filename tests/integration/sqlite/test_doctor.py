@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from mooring import core
 from mooring.migrate import Migrator, Source
-from mooring_sqlite import SqliteStore, _library, _log, _mount, _surroundings
+from mooring_sqlite import SqliteStore, _library, _mount, _surroundings, _wal
 
 OpenSqlite = Callable[..., SqliteStore]
 Start = Callable[..., "Popen[str]"]
@@ -110,6 +110,22 @@ def test_a_file_of_somebody_else_is_told_to_who_is_not_root(
     assert _surroundings._is_strange(4712)
 
 
+@pytest.mark.parametrize("gone", ["app.db", "."])
+def test_a_file_that_is_gone_fails_what_looks_at_it_and_nothing_else(
+    open_sqlite: OpenSqlite, tmp_path: Path, gone: str
+) -> None:
+    (tmp_path / "data").mkdir()
+    store = open_sqlite("data/app.db")
+    (tmp_path / "data" / gone).rename(tmp_path / "moved")
+    health = core.health_check(store, deep=True, timeout=30)
+    failed = {check.name for check in health.checks if check.status == "failed"}
+    (tmp_path / "moved").rename(tmp_path / "data" / gone)
+
+    with_folder = {"disk", "folder"} if gone == "." else set()
+    assert failed == {"ping", "file", "file_system", *with_folder}
+    assert all(check.fix for check in health.checks if check.status == "failed")
+
+
 def test_too_little_room_is_a_failure(
     open_sqlite: OpenSqlite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -125,7 +141,7 @@ def test_a_large_log_names_the_process_that_reads(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(_log, "_LARGE", 1 << 20)
+    monkeypatch.setattr(_wal, "_LARGE", 1 << 20)
     store = open_sqlite()
     reader = start(
         """
@@ -161,7 +177,7 @@ def test_a_connection_that_is_lent_for_long_names_its_thread(
 ) -> None:
     store = open_sqlite()
     assert look(store, "connections").status == "ok"
-    monkeypatch.setattr(_log, "_LONG", 0.0)
+    monkeypatch.setattr(_wal, "_LONG", 0.0)
     with store.read() as snapshot:
         snapshot.execute("SELECT 1")
         found = look(store, "connections")

@@ -147,7 +147,9 @@ def running(kind: str, folder: Path, app: str, timeout: float) -> Iterator[Serve
                 child.kill()
                 said, _ = child.communicate()
             print(said)  # noqa: T201 - pytest shows it beside a failure
+    # Nobody set logging up for us, so nothing is said.
     assert "Traceback" not in said, said
+    assert "not ready" not in said, said
 
 
 @pytest.fixture(params=["uvicorn", "gunicorn"])

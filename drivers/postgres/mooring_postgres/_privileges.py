@@ -37,7 +37,7 @@ _NO_SCHEMA: Final = (
 )
 
 
-def rights_checks(
+def privilege_checks(
     store: "PostgresStore", *, deadline: float
 ) -> "list[tuple[str, Look]]":
     """Return the checks, each with its name."""

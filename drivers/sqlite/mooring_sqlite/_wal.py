@@ -25,7 +25,7 @@ _READ_LOCKS: Final = range(123, 128)
 _LOCKS: Final = "/proc/locks"
 
 
-def log_checks(store: "SqliteStore") -> Iterator[Check]:
+def wal_checks(store: "SqliteStore") -> Iterator[Check]:
     """Look at the size of the log, and at connections that are lent for long."""
     path = store.location.path
     try:
