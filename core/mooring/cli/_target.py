@@ -185,8 +185,14 @@ def _shown(target: str, texts: Mapping[str, str], config: "StoreConfig") -> str:
     return shlex.join(words)
 
 
+# "1m30s", "250ms", or a number of seconds.
+_DURATION = re.compile(
+    r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?", re.ASCII
+)
+
+
 class Seconds(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
-    """A number of seconds above 0."""
+    """A time above 0: a number of seconds, or such as 1m30s or 250ms."""
 
     name = "seconds"
 
@@ -197,7 +203,14 @@ class Seconds(click.ParamType):  # type: ignore[type-arg]  # generic since click
         try:
             seconds = float(value)
         except ValueError:
-            seconds = 0.0
+            parts = _DURATION.fullmatch(value)
+            hours, minutes, rest, thousandths = parts.groups() if parts else (0,) * 4
+            seconds = float(hours or 0) * 3600 + float(minutes or 0) * 60
+            seconds += float(rest or 0) + float(thousandths or 0) / 1000
         if not 0 < seconds < float("inf"):
-            self.fail(f"{value!r} is not a number of seconds above 0", param, ctx)
+            self.fail(
+                f"{value!r} is no time above 0: write seconds, or such as 1m30s",
+                param,
+                ctx,
+            )
         return seconds

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mooring.core._driver import API_VERSION, Capability, DriverInfo
     from mooring.core._entry import DriverEntry
     from mooring.core._folder import DiskFolder, File, Folder, package_folder
-    from mooring.core._health import Check, Health
+    from mooring.core._health import Check, CheckProgress, Health
     from mooring.core._hookspecs import hookimpl
     from mooring.core._lease import Lease, PoolStats
     from mooring.core._migratable import (
@@ -109,7 +109,7 @@ _HOME = {
     "_driver": ("API_VERSION", "Capability", "DriverInfo"),
     "_entry": ("DriverEntry",),
     "_folder": ("DiskFolder", "File", "Folder", "package_folder"),
-    "_health": ("Check", "Health"),
+    "_health": ("Check", "CheckProgress", "Health"),
     "_hookspecs": ("hookimpl",),
     "_lease": ("Lease", "PoolStats"),
     "_migratable": (
@@ -143,6 +143,7 @@ __all__ = [
     "ArgumentError",
     "Capability",
     "Check",
+    "CheckProgress",
     "CheckViolation",
     "ConfigError",
     "Connection",

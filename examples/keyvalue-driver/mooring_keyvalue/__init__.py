@@ -145,5 +145,6 @@ def health_check(store: KeyValueStore, timeout: float) -> core.Health:
     except core.StoreBusyError as error:
         check = core.Check(name="dbm", status="unknown", detail=error.message)
     except core.StoreError as error:
-        check = core.Check(name="dbm", status="failed", detail=error.message)
+        fix = error.hint or "restore the file from a backup"
+        check = core.Check(name="dbm", status="failed", detail=error.message, fix=fix)
     return core.Health.of((check,), latency=monotonic() - started)
