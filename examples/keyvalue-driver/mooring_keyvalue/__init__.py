@@ -98,8 +98,7 @@ class KeyValueStore(core.StoreBase):
 
 
 def _open_files(path: str) -> tuple[Any, ExitStack]:
-    # In here, so that naming the driver does not cost it, as with a client library.
-    import dbm.dumb
+    import dbm.dumb  # here, so that only an open pays for it, as for a client library
 
     try:
         with ExitStack() as files:
