@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mooring.migrate._run import Step
     from mooring.migrate._source import Source
     from mooring.migrate._status import MigrationStatus
+    from mooring.migrate._validate import Finding, validate
 
 _HOME = {
     "_migration": ("Migration", "Statement"),
@@ -22,11 +23,13 @@ _HOME = {
     "_run": ("Step",),
     "_source": ("Source",),
     "_status": ("MigrationStatus",),
+    "_validate": ("Finding", "validate"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
     "Event",
+    "Finding",
     "Migration",
     "MigrationStatus",
     "Migrator",
@@ -35,6 +38,7 @@ __all__ = [
     "Statement",
     "Step",
     "parse",
+    "validate",
 ]
 
 
