@@ -9,6 +9,7 @@ import click
 
 from mooring.cli._app import VerbGroup
 from mooring.cli._errors import DIVERGED, PENDING
+from mooring.cli._migrate_validate import validate
 from mooring.cli._output import (
     json_option,
     milliseconds,
@@ -36,6 +37,9 @@ _lock_timeout = click.option(
 @click.group(cls=VerbGroup)
 def command() -> None:
     """Bring a store's schema up or down, or look at it."""
+
+
+command.add_command(validate)
 
 
 @command.command()
