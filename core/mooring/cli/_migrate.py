@@ -9,6 +9,7 @@ import click
 
 from mooring.cli._app import VerbGroup
 from mooring.cli._errors import DIVERGED, PENDING
+from mooring.cli._migrate_new import new
 from mooring.cli._migrate_validate import validate
 from mooring.cli._output import (
     json_option,
@@ -39,6 +40,7 @@ def command() -> None:
     """Bring a store's schema up or down, or look at it."""
 
 
+command.add_command(new)
 command.add_command(validate)
 
 
