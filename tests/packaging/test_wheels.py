@@ -146,12 +146,21 @@ def test_postgres_wheel_needs_its_client_library_and_brings_it_by_an_extra(
     ("package", "offered"),
     [
         ("mooring", "[console_scripts]\nmooring = mooring.cli:main"),
-        ("mooring_sqlite", "[mooring.drivers]\nsqlite = mooring_sqlite"),
+        (
+            "mooring_sqlite",
+            (
+                "[mooring.drivers]\nsqlite = mooring_sqlite\n\n"
+                "[mooring.scratch_databases]\n"
+                "sqlite = mooring_sqlite._scratch:scratch_databases"
+            ),
+        ),
         (
             "mooring_postgres",
             (
                 "[mooring.drivers]\npostgres = mooring_postgres\n"
-                "postgresql = mooring_postgres"
+                "postgresql = mooring_postgres\n\n"
+                "[mooring.scratch_databases]\n"
+                "postgres = mooring_postgres.testing._scratch:scratch_databases"
             ),
         ),
         ("mooring_duckdb", "[mooring.drivers]\nduckdb = mooring_duckdb"),

@@ -29,10 +29,12 @@ _UNDOES: Final = re.compile(
 )
 # Deferrable constraints, and whether a transaction begins with them deferred. SET
 # CONSTRAINTS takes all that have one name: those with one that cannot be are left out.
+# So are those in schemas that this role may not use: it has changed nothing there.
 _DEFERRABLE: Final = """
 SELECT format('%I.%I', n.nspname, c.conname), bool_or(c.condeferred)
 FROM pg_catalog.pg_constraint AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.connamespace
+WHERE has_schema_privilege(n.oid, 'USAGE')
 GROUP BY n.nspname, c.conname HAVING bool_and(c.condeferrable)
 """
 

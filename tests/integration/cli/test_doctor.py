@@ -204,7 +204,7 @@ def test_a_configuration_that_is_wrong_is_not_waited_for(run: Run) -> None:
     ("words", "completed"),
     [
         ("doc", ["doctor"]),
-        ("migrate st", ["status"]),
+        ("migrate st", ["stamp", "status"]),
         ("doctor --str", ["--strict"]),
         ("no_such_verb x", []),
         ("completion z", ["zsh"]),

@@ -23,6 +23,14 @@ CALLS = {
     "migrate-status": ["migrate", "status", "sqlite:app.db"],
     "migrate-up": ["migrate", "up", "sqlite:app.db"],
     "migrate-down": ["migrate", "down", "sqlite:app.db", "--yes"],
+    "migrate-redo": ["migrate", "redo", "sqlite:app.db", "--yes"],
+    "migrate-reset": ["migrate", "reset", "sqlite:app.db", "--yes"],
+    "migrate-plan": ["migrate", "plan", "sqlite:app.db", "--sql"],
+    "migrate-wait": ["migrate", "wait", "sqlite:current.db"],
+    "migrate-stamp": ["migrate", "stamp", "sqlite:app.db", "--to", "20250711163857"],
+    "migrate-repair": ["migrate", "repair", "sqlite:app.db", "--yes"],
+    "migrate-new": ["migrate", "new", "add users", "--dir", "."],
+    "migrate-validate": ["migrate", "validate", "."],
     "driver-new": ["driver", "new", "mine"],
     "driver-check": ["driver", "check", "sqlite", "--group", "identity"],
     "demo": ["demo", "--seconds", "0.1"],
@@ -84,6 +92,7 @@ def test_a_schema_is_one_and_is_on_the_page(name: str) -> None:
 @pytest.mark.parametrize("name", CALLS)
 def test_what_a_verb_writes_is_what_its_schema_says(run: Run, name: str) -> None:
     run("migrate", "up", "sqlite:app.db", "--to", "20250603124915")
+    run("migrate", "up", "sqlite:current.db")
     done = run(*CALLS[name], "--json")
 
     assert done.err == ""

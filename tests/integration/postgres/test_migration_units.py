@@ -39,6 +39,27 @@ def up(store: PostgresStore, source: migrate.Source, *, at: int = 0) -> None:
     migrator.up()
 
 
+def test_constraints_where_its_role_may_not_look_are_no_matter(
+    open_postgres: OpenPostgres,
+    migration_file: MigrationFile,
+    plain: Plain,
+    make_role: MakeRole,
+    postgres_config: dict[str, Any],
+) -> None:
+    login = make_role()
+    plain.execute(f"GRANT ALL ON SCHEMA {postgres_config['schema']} TO {login['user']}")
+    hidden = f"{postgres_config['schema']}_hidden"
+    plain.execute(f"CREATE SCHEMA {hidden}")
+    plain.execute(f"CREATE TABLE {hidden}.t (x int UNIQUE DEFERRABLE)")
+    try:
+        source = migration_file("1_a.sql", "CREATE TABLE a (x int);")
+        up(open_postgres(migrate="skip", **login), source)
+    finally:
+        plain.execute(f"DROP SCHEMA {hidden} CASCADE")
+
+    assert versions(plain) == [0, 1]
+
+
 @AT
 @HEADS
 @pytest.mark.parametrize(

@@ -86,7 +86,8 @@ def test_demo_of_the_command_runs_on_it(beside: Beside) -> None:
 
     assert done.code == 0, done.out + done.err
     assert "PostgreSQL 18" in done.out
-    assert "checks, all ok." in done.out
+    # That it works as a superuser is advice, and no failure.
+    assert "checks, all ok, 1 warning." in done.out
 
 
 def test_server_is_gone_when_the_command_has_ended(beside: Beside) -> None:

@@ -33,6 +33,8 @@ FULL_DISK = """
     import contextlib, resource, sys
     from mooring import core, migrate
     store = core.open({"driver": "sqlite", "path": sys.argv[1]}, migrate="skip")
+    with store.transaction():
+        pass  # the file of SQLite's own shared memory is made here
     _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, most))
     with store.migration_session("goose_db_version", timeout=5):

@@ -81,6 +81,7 @@ class HealthContract:
         for check in (*well.checks, *closed.checks):
             assert check.status not in ("warning", "failed") or check.fix, check
 
+    @requires_sql()
     def test_reading_all_of_the_data_finds_nothing_in_a_store_that_is_well(
         self, store: core.SqlStore
     ) -> None:
