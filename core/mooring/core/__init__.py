@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from mooring.core._dialect import Dialect
     from mooring.core._driver import API_VERSION, Capability, DriverInfo
     from mooring.core._entry import DriverEntry
+    from mooring.core._explain import Explanation, Setting
     from mooring.core._folder import DiskFolder, File, Folder, package_folder
     from mooring.core._health import Check, Health
     from mooring.core._hookspecs import hookimpl
     from mooring.core._lease import Lease, PoolStats
+    from mooring.core._load import explain, load
     from mooring.core._migratable import (
         AppliedRow,
         LetsFilesCommit,
@@ -105,10 +107,12 @@ _HOME = {
     "_dialect": ("Dialect",),
     "_driver": ("API_VERSION", "Capability", "DriverInfo"),
     "_entry": ("DriverEntry",),
+    "_explain": ("Explanation", "Setting"),
     "_folder": ("DiskFolder", "File", "Folder", "package_folder"),
     "_health": ("Check", "Health"),
     "_hookspecs": ("hookimpl",),
     "_lease": ("Lease", "PoolStats"),
+    "_load": ("explain", "load"),
     "_migratable": (
         "AppliedRow",
         "LetsFilesCommit",
@@ -153,6 +157,7 @@ __all__ = [
     "DriverInfo",
     "DriverLoadError",
     "DriverProtocolError",
+    "Explanation",
     "File",
     "Folder",
     "ForeignKeyViolation",
@@ -194,6 +199,7 @@ __all__ = [
     "Secret",
     "SerializationError",
     "Session",
+    "Setting",
     "Snapshot",
     "SqlStore",
     "SqlStoreBase",
@@ -218,8 +224,10 @@ __all__ = [
     "default_registry",
     "driver_folder",
     "drivers",
+    "explain",
     "health_check",
     "hookimpl",
+    "load",
     "open",
     "option",
     "option_fields",

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from copy import copy
+from typing import TypeVar
 
 from mooring.core._config import DEFAULT_DRIVER, StoreConfig
 from mooring.core._dispatch import kind_of
@@ -40,7 +41,16 @@ def configure(config: Config, *, registry: Registry | None = None) -> StoreConfi
             [f"expected a mapping, a URL or a StoreConfig, not {kind_of(config)}"]
         )
     options = dict(config)
-    given = options.pop("driver", None)
+    name = driver_name(options.pop("driver", None))
+    return _instance(registry, name or DEFAULT_DRIVER, options, assumed=not name)
+
+
+def driver_name(given: object) -> str:
+    """Return the driver's name as it is registered; "" where none is given.
+
+    Raises:
+        ConfigError: It is none; a text that may be a secret is not shown.
+    """
     if not isinstance(given, str | None):
         raise ConfigError([Problem("driver", f"expected str, got {kind_of(given)}")])
     name = (given or "").strip().lower()
@@ -49,7 +59,7 @@ def configure(config: Config, *, registry: Registry | None = None) -> StoreConfi
             [Problem("driver", "not the name of a driver (value hidden)")],
             hint="a URL is given by itself: core.open(url)",
         )
-    return _instance(registry, name or DEFAULT_DRIVER, options, assumed=not name)
+    return name
 
 
 def _known_instance(config: StoreConfig, registry: Registry) -> StoreConfig:
@@ -107,19 +117,25 @@ def _instance(
         failure = error
     else:
         return instance
-    cause = failure.__cause__
+    # Outside the except block, so that nothing of the first attempt is its context.
+    raise not_set(failure, name, registry) from failure.__cause__
+
+
+E = TypeVar("E", bound=DriverError | ConfigError)
+
+
+def not_set(failure: E, driver: str, registry: Registry) -> E:
+    """Return the error, saying that its driver was only assumed."""
     failure = copy(failure)  # the registry keeps the other to tell it again
     hint = "set driver"
-    entries = registry.drivers()
-    usable = [e.name for e in entries if e.state in ("available", "loaded")]
+    usable = [e.name for e in registry.drivers() if e.state in ("available", "loaded")]
     if usable:
         hint += f": {' or '.join(usable)}"
-    if isinstance(failure, DriverError) and failure.hint:
-        hint += f"; or for {name}: {failure.hint}"
+    if failure.hint and not isinstance(failure, ConfigError):
+        hint += f"; or for {driver}: {failure.hint}"
     failure.hint = hint
-    failure.message = f"driver is not set, so {name!r} is assumed; {failure.message}"
-    # Outside the except block, so that nothing of the first attempt is its context.
-    raise failure from cause
+    failure.message = f"driver is not set, so {driver!r} is assumed; {failure.message}"
+    return failure
 
 
 def _hidden(url: str) -> list[str]:
