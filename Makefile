@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet --constraint constraints.txt
 PROJECTS := core/pyproject.toml $(wildcard drivers/*/pyproject.toml)
+# Tests start hundreds of programs, each of which would compile all of mooring anew.
+unexport PYTHONDONTWRITEBYTECODE
 REPORTS := $(patsubst tests/contract/test_%.py,docs/reference/reports/%.json,\
 	$(wildcard tests/contract/test_*.py))
 
@@ -22,8 +24,10 @@ endif
 demo: $(VENV)/.$(DRIVER)  ## open a new store and run a small workload on it
 	@$(DEMO_$(DRIVER))
 
+# In the order of the folders, which begin with the longest classes and end with short
+# modules; pytest-xdist would leave those with the fewest tests for last, however long.
 test: $(VENV)/.tools  ## all tests; linters and checkers, since tests run them too
-	$(BIN)/python -m pytest -n auto --dist loadscope
+	$(BIN)/python -m pytest -n auto --dist loadscope --no-loadscope-reorder
 
 check: lint types docs test  ## what a change must pass
 

@@ -5,12 +5,13 @@ import os
 import sys
 from tempfile import TemporaryDirectory
 
-from benchmarks import postgres, report, sqlite, start
+from benchmarks import migrations, postgres, report, sqlite, start
 
 _LATEST = os.path.join(os.path.dirname(os.path.abspath(__file__)), "results")
 # What to run, and its ordinary number of rounds.
 _SUITES = {
     "start": (start.run, 15),
+    "migrations": (migrations.run, 15),
     "sqlite": (sqlite.run, 41),
     "postgres": (postgres.run, 31),
 }

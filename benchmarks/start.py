@@ -45,7 +45,7 @@ def run(folder: str, rounds: int) -> Iterator[Group]:
     Raises:
         SystemExit: The scripts do not do the same work.
     """
-    env = _environment(folder)
+    env = environment(folder)
     yoyo = yoyo_migrations(os.path.join(folder, "yoyo"))
     starts = {name: _Start(name, folder, yoyo, env) for name in _SCRIPT}
     _compare(starts)
@@ -103,7 +103,7 @@ def _python(env: Mapping[str, str]) -> float:
     return perf_counter() - started
 
 
-def _environment(folder: str) -> dict[str, str]:
+def environment(folder: str) -> dict[str, str]:
     """Return an environment in which bytecode is cached, and no driver is disabled."""
     env = {
         key: value

@@ -1,5 +1,6 @@
 """What the tests of several folders share: loops, child processes, opened stores."""
 
+import gc
 import os
 import shutil
 import subprocess
@@ -84,6 +85,15 @@ def pytest_collection_modifyitems(
         config.hook.pytest_deselected(items=needy)
         items[:] = [item for item in items if item not in needy]
         config.stash[NOT_RUN] = [item.nodeid for item in needy]
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector the tests themselves, thousands of objects.
+
+    Many tests collect, to see what a store leaves behind.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

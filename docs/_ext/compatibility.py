@@ -68,13 +68,15 @@ def _row(run: Mapping[str, Any], report: Report) -> tuple[str, ...]:
     counts = run["counts"]
     # As the tests saw it; without a store that opened, nothing is known to be there.
     lacking = sorted(set(Capability) - set(run["capabilities"]["present"] or ()))
+    names = ["SQL"] if run.get("sql") is False else []
+    names += [f"`{capability}`" for capability in lacking]
     return (
         f"{run['driver']} {run['version']}, mooring {report['core']['version']}",
         f"`{run['class'].rpartition('.')[2]}`",
         run["verdict"],
         str(counts["passed"]),
         str(counts["not_applicable"]),
-        ", ".join(f"`{capability}`" for capability in lacking) or "-",
+        ", ".join(names) or "-",
     )
 
 

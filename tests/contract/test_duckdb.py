@@ -1,12 +1,15 @@
 """The contract on DuckDB, whose driver is a third party's: in a file, and in memory."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import pytest
 from mooring import core
 from mooring.core import Capability
 from mooring.testing import DriverContract
+from mooring_duckdb._database import OPTIONS
 
 NOT_IN_DUCKDB = {
     Capability.CASCADING_FOREIGN_KEYS,
@@ -41,6 +44,27 @@ class TestDuckdbFile(DuckdbContract):
         return {"driver": "duckdb", "path": str(tmp_path / "app.duckdb")}
 
     @pytest.fixture
+    def fresh_config(self, tmp_path: Path) -> Mapping[str, object]:
+        return {"driver": "duckdb", "path": str(tmp_path / "other.duckdb")}
+
+    @pytest.fixture
+    def unreachable_config(self, tmp_path: Path) -> Mapping[str, object]:
+        (tmp_path / "file").touch()
+        return {"driver": "duckdb", "path": str(tmp_path / "file" / "app.duckdb")}
+
+    @pytest.fixture
+    def raw_query(
+        self, config: dict[str, object]
+    ) -> Callable[[str], list[tuple[Any, ...]]]:
+        def query(sql: str) -> list[tuple[Any, ...]]:
+            # The engine is one in a process, and is opened with the same options.
+            where = str(config["path"])
+            with duckdb.connect(where, config=dict(OPTIONS)) as connection:
+                return connection.execute(sql).fetchall()
+
+        return query
+
+    @pytest.fixture
     def footprint(self) -> Callable[[core.SqlStore], object]:
         def files(store: core.SqlStore) -> object:
             path = Path(str(getattr(store.config, "path", "")))
@@ -58,6 +82,10 @@ class TestDuckdbMemory(DuckdbContract):
     @pytest.fixture
     def config(self) -> dict[str, object]:
         return {"driver": "duckdb", "path": ":memory:"}
+
+    @pytest.fixture
+    def fresh_config(self, config: dict[str, object]) -> Mapping[str, object]:
+        return config
 
     @pytest.fixture
     def footprint(self) -> Callable[[core.SqlStore], object]:

@@ -7,6 +7,8 @@ import pytest
 from mooring import core
 from mooring.core import Capability
 from mooring.testing import DriverContract
+from mooring_postgres.testing import DatabaseServer
+from psycopg import sql
 
 
 class PostgresContract(DriverContract):
@@ -22,6 +24,27 @@ class PostgresContract(DriverContract):
             "user": "nobody",
             "dbname": "none",
         }
+
+    @pytest.fixture
+    def fresh_config(self, config: dict[str, Any]) -> Mapping[str, object]:
+        # The database of the run ends with it, and this schema with that.
+        return {**config, "schema": f"{config['schema']}_other"}
+
+    @pytest.fixture
+    def raw_query(
+        self,
+        config: dict[str, Any],
+        postgres_server: DatabaseServer,
+        postgres_database: str,
+    ) -> Callable[[str], list[tuple[Any, ...]]]:
+        path = sql.SQL("SET search_path TO {}").format(sql.Identifier(config["schema"]))
+
+        def query(text: str) -> list[tuple[Any, ...]]:
+            with postgres_server.connect(postgres_database) as connection:
+                connection.execute(path)
+                return connection.execute(text.encode()).fetchall()
+
+        return query
 
     @pytest.fixture
     def hasty(self) -> Mapping[str, object]:

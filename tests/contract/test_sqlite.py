@@ -1,7 +1,10 @@
 """The contract on SQLite: in a file, in memory, and on a single connection."""
 
+import sqlite3
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mooring import core
@@ -16,6 +19,22 @@ class SqliteContract(DriverContract):
     def unreachable_config(self, tmp_path: Path) -> Mapping[str, object]:
         (tmp_path / "file").touch()
         return {"driver": "sqlite", "path": str(tmp_path / "file" / "app.db")}
+
+    @pytest.fixture
+    def fresh_config(
+        self, config: dict[str, object], tmp_path: Path
+    ) -> Mapping[str, object]:
+        return {**config, "path": str(tmp_path / "other.db")}
+
+    @pytest.fixture
+    def raw_query(
+        self, config: dict[str, object]
+    ) -> Callable[[str], list[tuple[Any, ...]]] | None:
+        def query(sql: str) -> list[tuple[Any, ...]]:
+            with closing(sqlite3.connect(str(config["path"]))) as connection:
+                return connection.execute(sql).fetchall()
+
+        return query
 
     @pytest.fixture
     def hasty(self) -> Mapping[str, object]:
@@ -66,6 +85,14 @@ class TestSqliteMemory(SqliteContract):
     @pytest.fixture
     def config(self) -> dict[str, object]:
         return {"driver": "sqlite", "path": ":memory:"}
+
+    @pytest.fixture
+    def fresh_config(self, config: dict[str, object]) -> Mapping[str, object]:
+        return config
+
+    @pytest.fixture
+    def raw_query(self) -> None:
+        """There is no way to it but the store."""
 
     @pytest.fixture
     def footprint(self) -> Callable[[core.SqlStore], object]:

@@ -12,6 +12,7 @@ from mooring_postgres.testing import DatabaseServer
 
 ROOT = Path(__file__).parents[2]
 STARTS = ("first", "second")
+VERSIONS = (20250101000001, 20250101000002, 20250101000003)
 
 # Peers are compared in each run of the benchmarks: they are not installed for tests.
 FLOORS = ("by_hand", "by_hand_libraries", "by_hand_entry_points")
@@ -51,7 +52,25 @@ def test_a_floor_leaves_behind_what_mooring_leaves(
 def test_every_script_is_compared() -> None:
     scripts = {script.stem for script in (ROOT / "benchmarks" / "scripts").glob("*.py")}
     peers = {"with_yoyo", "idle_with_sqlalchemy"}
-    assert scripts == {*FLOORS, "with_mooring", *IDLE, *peers}
+    apart = {"open_with_files"}  # compared with itself, by the number of files
+    assert scripts == {*FLOORS, "with_mooring", *IDLE, *peers, *apart}
+
+
+def test_applying_files_by_hand_leaves_behind_what_mooring_leaves(
+    benchmarks: Any, tmp_path: Path
+) -> None:
+    migrations = benchmarks("migrations")
+    files = migrations._write_files(str(tmp_path), 3)
+    sides = (migrations.by_hand, migrations.file_by_file, migrations.all_at_once)
+    found = []
+    for number, apply in enumerate(sides):
+        path = str(tmp_path / f"{number}.db")
+        apply(path, files)
+        found.append(migrations.left_in(path))
+
+    assert found[0] == found[1] == found[2]
+    names = {row[0] for row in found[0]}
+    assert names == {"t1", "t2", "t3", "sqlite_sequence", 0, *VERSIONS, "wal"}
 
 
 def test_by_hand_sqlite_reads_and_leaves_what_mooring_does(

@@ -50,7 +50,9 @@ def run_contract(
             f"{CONTRACT}::Test_{driver}" + (f"::{test}" if test else "")
             for driver, test in tests
         ]
-        with_plugins = [f"-pmutant_drivers.{name}" for name in plugins]
+        with_plugins = [
+            f"-pmutant_drivers.{name}" for name in ("_only_named", *plugins)
+        ]
         env = {**os.environ, "PYTHONPATH": os.pathsep.join((str(installed), str(HERE)))}
         quiet = ("-q", "--tb=no", "-p", "no:cacheprovider", "--timeout=60")
         command = (sys.executable, "-m", "pytest", *quiet, f"--junitxml={report}")

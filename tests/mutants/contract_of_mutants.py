@@ -10,33 +10,52 @@ from typing import Any
 
 import pytest
 from mutant_drivers import CONTROLS, MUTANTS
+from mutant_drivers._plain_driver import PlainDriver
 
-# Under this mode of importing, a module of tests has no name to be imported by.
-_found = spec_from_file_location(
-    "contract_on_sqlite", Path(__file__).parents[1] / "contract" / "test_sqlite.py"
-)
-assert _found is not None
-assert _found.loader is not None
-_on_sqlite: Any = module_from_spec(_found)
-_found.loader.exec_module(_on_sqlite)
+FOLDER = Path(__file__).parents[1] / "contract"
 
 
-def contract_of(name: str) -> type[Any]:
-    """Return the contract on the driver *name*, held to it as the SQLite driver is."""
+def _loaded(name: str) -> Any:
+    """Return a module of tests, which under this mode of importing has no name."""
+    found = spec_from_file_location(f"contract_on_{name}", FOLDER / f"test_{name}.py")
+    assert found is not None
+    assert found.loader is not None
+    module = module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
 
-    class Contract(_on_sqlite.SqliteContract):  # type: ignore[misc]  # loaded from its file
+
+# By whether it speaks SQL, the contract that the driver itself is held to.
+CONTRACTS = {
+    True: _loaded("sqlite").SqliteContract,
+    False: _loaded("keyvalue").KeyValueContract,
+}
+
+
+def contract_of(name: str, driver: Any) -> type[Any]:
+    """Return the contract on a driver, held to it as the one that it was made of."""
+    kind = CONTRACTS[not isinstance(driver, PlainDriver)]
+
+    class Contract(kind):  # type: ignore[misc, valid-type]  # loaded from its file
         @pytest.fixture
         def config(self, tmp_path: Path) -> dict[str, object]:
-            path = str(tmp_path / "app.db")
-            return {"driver": name, "path": path, "password": "correct horse"}
+            return options(tmp_path / "app.db")
+
+        @pytest.fixture
+        def fresh_config(self, tmp_path: Path) -> Mapping[str, object]:
+            return options(tmp_path / "other.db")
 
         @pytest.fixture
         def unreachable_config(self, tmp_path: Path) -> Mapping[str, object]:
             (tmp_path / "file").touch()
             return {"driver": name, "path": str(tmp_path / "file" / "app.db")}
 
+    def options(path: Path) -> dict[str, object]:
+        return {"driver": name, "path": str(path), "password": "correct horse"}
+
     Contract.__name__ = Contract.__qualname__ = f"Test_{name}"
     return Contract
 
 
-globals().update({f"Test_{name}": contract_of(name) for name in [*CONTROLS, *MUTANTS]})
+DRIVERS = {**CONTROLS, **{name: mutant.driver for name, mutant in MUTANTS.items()}}
+globals().update({f"Test_{name}": contract_of(name, d) for name, d in DRIVERS.items()})

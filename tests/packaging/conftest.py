@@ -106,15 +106,20 @@ def broken_wheel(build: Build, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @pytest.fixture(scope="session")
 def install(tmp_path_factory: pytest.TempPathFactory) -> Install:
-    """Make an environment with these requirements; return its interpreter."""
+    """Install these requirements; return the interpreter that has them.
 
-    def install(*requirements: str | Path) -> Path:
-        folder = tmp_path_factory.mktemp("site")
-        venv.create(folder, with_pip=False, symlinks=True)
+    It is that of a new environment, or the one given as *into*.
+    """
+
+    def install(*requirements: str | Path, into: Path | None = None) -> Path:
+        folder = into.parents[1] if into else tmp_path_factory.mktemp("site")
+        if not into:
+            venv.create(folder, with_pip=False, symlinks=True)
         python = folder / "bin" / "python"
         pip = (sys.executable, "-m", "pip", "--disable-pip-version-check")
-        pinned = ("--constraint", ROOT / "constraints.txt")
-        _call(*pip, "--python", python, "install", *pinned, *requirements, cwd=folder)
+        # What is used is compiled when it is imported: the fewest modules are.
+        options = ("--no-compile", "--constraint", ROOT / "constraints.txt")
+        _call(*pip, "--python", python, "install", *options, *requirements, cwd=folder)
         return python
 
     return install
@@ -140,8 +145,15 @@ def with_sqlite(install: Install, wheels: Mapping[str, Path]) -> Path:
 
 @pytest.fixture(scope="session")
 def with_testing(install: Install, wheels: Mapping[str, Path]) -> Path:
-    """Core and the sqlite driver, with what the tests of others need."""
-    return install(f"{wheels['mooring']}[testing,sqlite]", wheels["mooring_sqlite"])
+    """Core, its command and the sqlite driver, with what the tests of others need."""
+    wanted = f"{wheels['mooring']}[testing,cli,sqlite]"
+    return install(wanted, wheels["mooring_sqlite"])
+
+
+@pytest.fixture(scope="session")
+def with_keyvalue_testing(install: Install, wheels: Mapping[str, Path]) -> Path:
+    """Core and a third party's driver, with what its own tests need."""
+    return install(f"{wheels['mooring']}[testing]", wheels["mooring_keyvalue"])
 
 
 @pytest.fixture(scope="session")

@@ -167,6 +167,13 @@ def test_core_and_migrate_name_no_engine_but_the_default_driver(package: str) ->
     assert named == (default if package == "core" else [])
 
 
+def test_what_applications_are_tested_with_names_no_engine() -> None:
+    files = sorted((MOORING / TESTING).glob("*.py"))  # the contract has a folder
+    assert "fixtures.py" in {file.name for file in files}
+    words = [(f.name, text) for f in files for _, text in strings_and_names(f)]
+    assert [word for word in words if ENGINES.search(word[1])] == []
+
+
 def test_the_one_arrow_of_core_leads_to_migrate_and_is_lazy() -> None:
     arrows = [
         found

@@ -50,12 +50,12 @@ def new_driver(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> NewDriver:
     """Write a driver with the installed command, build it, and install its wheel."""
-    core = f"{wheels['mooring']}[cli,testing]"
+    python = install(f"{wheels['mooring']}[cli,testing]")
     folder = tmp_path_factory.mktemp("new")
-    run(install(core), NEW, folder)
+    run(python, NEW, folder)
     project = folder / "mooring-acme"
     wheel = next(file for file in build(project) if file.suffix == ".whl")
-    return NewDriver(project, install(core, wheel))
+    return NewDriver(project, install(wheel, into=python))
 
 
 def test_it_is_listed_with_its_distribution(new_driver: NewDriver, run: Run) -> None:

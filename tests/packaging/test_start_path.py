@@ -49,11 +49,13 @@ OURS = {
     "mooring.core._structure",
     "mooring.core._values",
     "mooring.core._verify",
+    "mooring.core._versions",
     "mooring.core.errors",
     "mooring.migrate",
     "mooring.migrate._filename",
     "mooring.migrate._migrator",
     "mooring.migrate._source",
+    "mooring.migrate._view",
     "mooring_sqlite",
     "mooring_sqlite._config",
     "mooring_sqlite._connect",
@@ -67,6 +69,7 @@ OURS = {
 }
 # And on a new file, where it migrates.
 OURS_TO_MIGRATE = {
+    "mooring.migrate._choice",
     "mooring.migrate._files",
     "mooring.migrate._migration",
     "mooring.migrate._parse",
@@ -76,8 +79,9 @@ OURS_TO_MIGRATE = {
     "mooring_sqlite._migrate",
     "mooring_sqlite._split",
 }
-# The lock, and SHA-256 without OpenSSL: in CPython 3.12 and later, and in 3.11.
-SMALL_TO_MIGRATE = {"_sha2", "_sha256", "fcntl"}
+# The lock, the user's name, and SHA-256 without OpenSSL: in CPython 3.12 and later, and
+# in 3.11.
+SMALL_TO_MIGRATE = {"_sha2", "_sha256", "fcntl", "pwd"}
 # Beyond what attrs, pluggy and sqlite3 import themselves; built into the interpreter.
 SMALL = {"_contextvars", "contextvars", "errno", "math"}
 HEAVY = {

@@ -4,7 +4,7 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
 from typing import NamedTuple
@@ -86,10 +86,8 @@ def test_the_extra_changes_nothing_in_an_unrelated_projects_tests(
 
 
 def test_a_driver_from_its_wheel_is_checked_outside_the_tree(
-    install: Callable[..., Path], wheels: Mapping[str, Path], run: Callable[..., str]
+    with_testing: Path, run: Callable[..., str]
 ) -> None:
-    wanted = f"{wheels['mooring']}[testing,cli,sqlite]"
-    python = install(wanted, wheels["mooring_sqlite"])
     code = """
         import sys
         from mooring.cli import main
@@ -97,7 +95,7 @@ def test_a_driver_from_its_wheel_is_checked_outside_the_tree(
         sys.argv[1:] = ["driver", "check", "sqlite", "--group", "savepoints", "--json"]
         main()
         """
-    (found,) = json.loads(run(python, code))["runs"]
+    (found,) = json.loads(run(with_testing, code))["runs"]
 
     assert (found["driver"], found["distribution"]) == ("sqlite", "mooring_sqlite")
     assert found["counts"]["passed"] >= 16

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import tarfile
 import zipfile
 from collections.abc import Callable, Mapping
@@ -288,6 +289,27 @@ def test_third_partys_driver_is_listed_opened_and_asked_for_its_health(
         "failed closed>",
         "b'1'",
     ]
+
+
+def test_third_partys_driver_proves_itself_by_its_own_tests(
+    with_keyvalue_testing: Path, run: Run, root: Path, tmp_path: Path
+) -> None:
+    # Only the tests: what they import is the wheel.
+    tests = root / FOLDERS["mooring_keyvalue"] / "tests"
+    shutil.copytree(tests, tmp_path / "tests")
+    code = """
+        import os, sys
+        import mooring_keyvalue, pytest
+
+        assert "site-packages" in mooring_keyvalue.__file__
+        os.chdir(sys.argv[1])
+        plugins = ("-p", "no:cacheprovider", "-p", "mooring.testing.report")
+        sys.exit(pytest.main(["-q", "-W", "error", *plugins, "tests"]))
+        """
+    output = run(with_keyvalue_testing, code, tmp_path).splitlines()
+
+    assert "verdict: conformant" in output
+    assert "  stores    speak no SQL: what is about SQL is not applicable" in output
 
 
 def test_third_partys_driver_refuses_a_wrong_configuration_with_all_that_is_wrong(

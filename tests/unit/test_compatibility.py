@@ -28,6 +28,7 @@ def run(name: str, **changes: object) -> dict[str, Any]:
         "class": f"tests.test_contract.{name}",
         "driver": "acme",
         "version": "1.2",
+        "sql": True,
         "verdict": "conformant",
         "capabilities": {"declared": ["savepoints"], "present": ["savepoints"]},
         "counts": {"passed": 580, "not_applicable": 9},
@@ -53,6 +54,15 @@ def test_each_class_of_tests_is_a_row(compatibility: Any) -> None:
         " `multi_process`, `serializable`, `transactional_ddl` |"
     )
     assert "| `TestMemory` | not conformant |" in second
+
+
+def test_a_store_that_speaks_no_sql_does_not_have_it(compatibility: Any) -> None:
+    *_, row = compatibility.lines([report(run("TestNotes", sql=False))])
+
+    assert row.endswith(
+        "| SQL, `cascading_foreign_keys`, `concurrent_snapshots`, `durable`,"
+        " `multi_process`, `serializable`, `transactional_ddl` |"
+    )
 
 
 def test_known_gaps_stand_below_with_their_reasons(compatibility: Any) -> None:

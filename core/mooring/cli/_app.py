@@ -7,11 +7,12 @@ import click
 
 from mooring import __version__
 
-# Verb -> module, and its line of `mooring --help`: that imports none of them.
+# Verb -> module, and its line of `mooring --help`: that imports none of them. Where a
+# module has several verbs, a colon and the name of the command follow.
 _VERBS = {
     "drivers": ("_drivers", "List the drivers: usable or not, and why."),
     "health": ("_health", "Check a store, without writing to it."),
-    "migrate": ("_migrate", "Bring a store's schema up, down, or look at it."),
+    "migrate": ("_migrate", "Bring a store's schema up or down, or look at it."),
     "driver": ("_driver", "For the authors of drivers: begin one, or prove it."),
     "demo": ("_demo", "Open a new store and run a small workload on it."),
 }
@@ -54,8 +55,9 @@ class LazyGroup(VerbGroup):
         """Return a verb's command, imported now."""
         if cmd_name not in self.verbs:
             return None
-        module = import_module(f"mooring.cli.{self.verbs[cmd_name][0]}")
-        command: click.Command = module.command
+        module, _, name = self.verbs[cmd_name][0].partition(":")
+        found = import_module(f"mooring.cli.{module}")
+        command: click.Command = getattr(found, name or "command")
         return command
 
     def format_commands(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from mooring.cli._health import document, documents
-from mooring.cli._migrate import short
+from mooring.cli._migrating import short
 from mooring.cli._output import json_option, milliseconds, plural, say_json
 from mooring.cli._page import Page, matches, verdict
 from mooring.cli._settings import describe
@@ -20,7 +20,7 @@ from mooring.cli._target import Seconds, Target, resolve, target_arguments
 if TYPE_CHECKING:
     from mooring.cli._workload import Figures
     from mooring.core import Health, SqlStore, StoreConfig
-    from mooring.migrate import Step
+    from mooring.migrate import Outcome
 
 # Where it opens a store if no TARGET is given: it takes no server.
 _FOLDER: Final = "mooring-demo"
@@ -182,7 +182,7 @@ def _tell_settings(
     return settings
 
 
-def _tell_opening(page: Page, store: "SqlStore") -> "list[Step]":
+def _tell_opening(page: Page, store: "SqlStore") -> "Outcome":
     from mooring.migrate import Migrator
 
     page.section(

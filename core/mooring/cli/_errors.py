@@ -20,6 +20,7 @@ _EXIT_CODES: tuple[tuple[type[errors.MooringError], int], ...] = (
     (errors.DatabaseAheadError, DIVERGED),
     (errors.MigrationChangedError, DIVERGED),
     (errors.MigrationOrderError, DIVERGED),
+    (errors.MigrationUnfinishedError, DIVERGED),
     (errors.MigrationLockError, 7),
     (errors.OpenError, 7),
     (errors.CorruptStoreError, 7),
@@ -66,7 +67,8 @@ def _described(error: BaseException) -> tuple[str, str, str | None, int]:
         hint = getattr(error, "hint", None)
         return "failed", error.format_message(), hint, error.exit_code
     if isinstance(error, (click.Abort, KeyboardInterrupt)):
-        return "interrupted", "interrupted", None, INTERRUPTED
+        notes = getattr(error, "__notes__", ())
+        return "interrupted", "; ".join(["interrupted", *notes]), None, INTERRUPTED
     traceback.print_exception(error)
     kind = type(error).__name__
     hint = "this is a bug, of mooring or of the driver: report it with the lines above"

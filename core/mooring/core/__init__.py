@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mooring.core._base import SqlStoreBase
+    from mooring.core._base import SqlStoreBase, StoreBase
     from mooring.core._checkup import health_check
     from mooring.core._config import DEFAULT_DRIVER, StoreConfig, option
     from mooring.core._configure import configure, parse_url
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         Migratable,
         MigrationSession,
         MigrationUnit,
+        Unfinished,
     )
     from mooring.core._open import (
         driver_folder,
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     )
     from mooring.core._structure import option_fields
     from mooring.core._values import In, Json
+    from mooring.core._versions import VersionTables
     from mooring.core.errors import (
         ArgumentError,
         CheckViolation,
@@ -72,6 +74,7 @@ if TYPE_CHECKING:
         MigrationOrderError,
         MigrationParseError,
         MigrationsPendingError,
+        MigrationUnfinishedError,
         MooringError,
         NestedTransactionError,
         NotNullViolation,
@@ -99,7 +102,7 @@ if TYPE_CHECKING:
     )
 
 _HOME = {
-    "_base": ("SqlStoreBase",),
+    "_base": ("SqlStoreBase", "StoreBase"),
     "_checkup": ("health_check",),
     "_config": ("DEFAULT_DRIVER", "StoreConfig", "option"),
     "_configure": ("configure", "parse_url"),
@@ -120,6 +123,7 @@ _HOME = {
         "Migratable",
         "MigrationSession",
         "MigrationUnit",
+        "Unfinished",
     ),
     "_open": ("driver_folder", "open"),
     "_pool": ("Pool",),
@@ -132,6 +136,7 @@ _HOME = {
     "_store": ("Connection", "Snapshot", "SqlStore", "Store", "Transaction"),
     "_structure": ("option_fields",),
     "_values": ("In", "Json"),
+    "_versions": ("VersionTables",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
@@ -177,6 +182,7 @@ __all__ = [
     "MigrationOrderError",
     "MigrationParseError",
     "MigrationSession",
+    "MigrationUnfinishedError",
     "MigrationUnit",
     "MigrationsPendingError",
     "MooringError",
@@ -210,6 +216,7 @@ __all__ = [
     "StorageError",
     "StorageFullError",
     "Store",
+    "StoreBase",
     "StoreBusyError",
     "StoreClosedError",
     "StoreConfig",
@@ -217,9 +224,11 @@ __all__ = [
     "Transaction",
     "TransactionAbortedError",
     "UnavailableError",
+    "Unfinished",
     "UniqueViolation",
     "UnknownDriverError",
     "UnsupportedByDriver",
+    "VersionTables",
     "configure",
     "default_registry",
     "driver_folder",

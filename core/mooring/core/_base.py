@@ -1,4 +1,4 @@
-"""A SQL store on pooled sessions: what `SqlStore` asks for, once for all drivers."""
+"""What `Store` and `SqlStore` ask for, once for all drivers."""
 
 import os
 import warnings
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 from mooring.core import _scopes
 from mooring.core._config import StoreConfig
 from mooring.core._driver import Capability
-from mooring.core._pool import Pool
+from mooring.core._pool import Pool, closed, forked
 from mooring.core._result import Result
 from mooring.core._statement import Statement
 from mooring.core.errors import (
@@ -40,7 +40,93 @@ S = TypeVar("S", bound="Session")
 T = TypeVar("T")
 
 
-class SqlStoreBase(Generic[S]):
+class StoreBase:
+    """The rules of `Store`: it names itself, is closed, and warns if it was not.
+
+    A driver's store subclasses it, begins each of its uses with `require_open`, and
+    adds to `close` what there is to close.
+
+    Args:
+        config: The driver's configuration instance.
+        capabilities: What this open store has.
+        target: What was opened, for messages and logs; never a secret.
+    """
+
+    def __init__(
+        self,
+        config: StoreConfig,
+        *,
+        target: str,
+        capabilities: frozenset[Capability] = frozenset(),
+    ) -> None:
+        self.config = config
+        self.driver = config.driver
+        self.capabilities = capabilities
+        self.target = target
+        self._pid = os.getpid()
+        self._closed = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
+
+    @property
+    def inherited(self) -> bool:
+        """Whether this process is a forked child of the one that opened it."""
+        return self._pid != os.getpid()
+
+    def require_open(self) -> None:
+        """Raise StoreClosedError if it is closed, or belongs to the parent process."""
+        if self.inherited:
+            raise forked()
+        if self._closed:
+            raise closed()
+
+    def require(self, capability: Capability) -> None:
+        """Raise UnsupportedByDriver unless this store has *capability*."""
+        if capability not in self.capabilities:
+            raise UnsupportedByDriver(
+                f"the {self.driver} store {self.target} does not have the capability"
+                f" {capability}",
+                driver=self.driver,
+                capability=capability,
+                hint=_INSTEAD.get(capability, "open a store of a driver that has it"),
+            )
+
+    def close(self) -> None:
+        """Close the store; see `Store`."""
+        self._closed = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __del__(self, _warn: Callable[..., None] = warnings.warn) -> None:
+        # An instance whose __init__ failed has no _closed.
+        if not getattr(self, "_closed", True) and not self.inherited:
+            _warn(f"{self!r} was not closed", ResourceWarning, source=self)
+
+    def __repr__(self) -> str:
+        words = ("<Store", self.driver, self.target, *self._words())
+        return " ".join(filter(None, words)) + ">"
+
+    def _words(self) -> tuple[str, ...]:
+        return ("closed" if self._closed else self._state(),)
+
+    def _state(self) -> str:
+        """Return how it is while it is open, in a few words; a driver may say more."""
+        return ""
+
+
+class SqlStoreBase(StoreBase, Generic[S]):
     """The rules of `SqlStore` over a driver's `Session` and two pools.
 
     A driver's store subclasses it and adds the migration side (`Migratable`).
@@ -65,18 +151,13 @@ class SqlStoreBase(Generic[S]):
         writers: Pool[S],
         readers: Pool[S],
     ) -> None:
-        self.config = config
-        self.driver = config.driver
-        self.capabilities = capabilities
-        self.target = target
+        super().__init__(config, capabilities=capabilities, target=target)
         self.translate = translate
         self._writers = writers
         self._readers = readers
         # What users borrow from; the two above are the driver's, for its own work.
         self._to_write = writers
         self._to_read = readers
-        self._pid = os.getpid()
-        self._closed = False
         self._schema: dict[str, str] = {}
 
     def execute(self, sql: str, params: Mapping[str, object] | None = None) -> Result:
@@ -159,17 +240,6 @@ class SqlStoreBase(Generic[S]):
     def _read_row(self, row: Mapping[str, object], cls: type[Any]) -> Any:
         return row_converter(self.driver).read(row, cls)
 
-    def require(self, capability: Capability) -> None:
-        """Raise UnsupportedByDriver unless this store has *capability*."""
-        if capability not in self.capabilities:
-            raise UnsupportedByDriver(
-                f"the {self.driver} store {self.target} does not have the capability"
-                f" {capability}",
-                driver=self.driver,
-                capability=capability,
-                hint=_INSTEAD.get(capability, "open a store of a driver that has it"),
-            )
-
     def connect(self, timeout: float | None = None) -> None:
         """Open one connection now, so that a wrong configuration shows at once.
 
@@ -186,37 +256,38 @@ class SqlStoreBase(Generic[S]):
         """Remember how far a version table is, for the repr; a migrator says so."""
         self._schema[table] = f"v{version} ({applied}/{known})"
 
-    @contextmanager
-    def interposed(self, make: Callable[[Pool[Any]], Pool[Any]]) -> Iterator[None]:
-        """Put other pools between the store and its users for a ``with`` block.
+    def interpose(self, make: Callable[[Pool[Any]], Pool[Any]]) -> None:
+        """Put other pools between the store and its users, until it is closed.
 
         For tests that disturb or undo what a store does: scopes and single statements
         borrow from them, under the same rules. The driver's own work, migrations and
-        health checks, does not. Blocks may stand inside each other.
+        health checks, does not.
 
         Args:
             make: Called with the pool of writers and, where it is another one, with
-                that of readers; returns what stands before it. It is closed at the end
-                of the block, or with the store.
+                that of readers; returns what stands before it.
+        """
+        writers = make(self._to_write)
+        shared = self._to_read is self._to_write
+        self._to_read = writers if shared else make(self._to_read)
+        self._to_write = writers
+
+    @contextmanager
+    def interposed(self, make: Callable[[Pool[Any]], Pool[Any]]) -> Iterator[None]:
+        """Interpose pools for a ``with`` block; blocks may stand inside each other.
 
         Raises:
             StoreBusyError: At the end, a connection was still lent after
-                ``close_timeout``.
+                ``close_timeout``. The pools are gone nevertheless.
         """
-        writers, readers = self._to_write, self._to_read
-        before_writers = make(writers)
-        before_readers = before_writers if readers is writers else make(readers)
-        self._to_write, self._to_read = before_writers, before_readers
+        before = self._to_read, self._to_write
+        self.interpose(make)
+        between = self._to_read, self._to_write
         try:
             yield
         finally:
-            self._to_write, self._to_read = writers, readers
-            _close_all([before_readers, before_writers], self.config.close_timeout)
-
-    @property
-    def closed(self) -> bool:
-        """Whether `close` was called."""
-        return self._closed
+            self._to_read, self._to_write = before
+            _close_all(between, self.config.close_timeout)
 
     def refuse_nested(self) -> None:
         """Raise NestedTransactionError if this context has an open scope of it."""
@@ -231,33 +302,15 @@ class SqlStoreBase(Generic[S]):
                     hint="leave the block first",
                 )
         self._closed = True
-        # Those in between first, as they borrow from the others; the writers last,
-        # since the last one to go may still have to tidy up.
+        # Those between first, as they borrow from the others; the writers last, since
+        # the last one to go may still have to tidy up.
         _close_all(
             [self._to_read, self._to_write, self._readers, self._writers],
             self.config.close_timeout,
         )
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def __del__(self, _warn: Callable[..., None] = warnings.warn) -> None:
-        # An instance whose __init__ failed has no _closed.
-        if not getattr(self, "_closed", True) and self._pid == os.getpid():
-            _warn(f"{self!r} was not closed", ResourceWarning, source=self)
-
-    def __repr__(self) -> str:
-        state = "closed" if self._closed else self._state()
-        words = ("<Store", self.driver, self.target, *self._schema.values(), state)
-        return " ".join(filter(None, words)) + ">"
+    def _words(self) -> tuple[str, ...]:
+        return (*self._schema.values(), *super()._words())
 
     def _state(self) -> str:
         """Return the pools' figures in words; a driver may say more."""

@@ -45,6 +45,8 @@ class DriverInfo(NamedTuple):
             has is in ``store.capabilities``.
         aliases: Further entry-point names that lead to the same driver.
         api: The `API_VERSION` that the driver was written for.
+        sql: Whether its stores speak SQL, and are a `SqlStore` each; False where they
+            stop at `Store`.
     """
 
     name: str
@@ -52,3 +54,4 @@ class DriverInfo(NamedTuple):
     capabilities: frozenset[Capability] = frozenset()
     aliases: tuple[str, ...] = ()
     api: int = API_VERSION
+    sql: bool = True

@@ -36,15 +36,16 @@ class Folder(Protocol):
 class DiskFile:
     """A file in a directory."""
 
-    __slots__ = ("name", "path")
+    __slots__ = ("_directory", "name")
 
     def __init__(self, directory: str, name: str) -> None:
+        self._directory = directory
         self.name = name
-        self.path = os.path.join(directory, name)
 
     def read_bytes(self) -> bytes:
         """Return the whole content; raises OSError."""
-        with open(self.path, "rb") as file:
+        # Joined here: a start at head makes one of these for each file, and opens none.
+        with open(os.path.join(self._directory, self.name), "rb") as file:
             return file.read()
 
 
@@ -63,8 +64,8 @@ class DiskFolder:
 
     def iterdir(self) -> Iterator[DiskFile]:
         """Yield the entries, in the file system's order; raises OSError."""
-        for name in os.listdir(self.path):
-            yield DiskFile(self.path, name)
+        path = self.path
+        return iter([DiskFile(path, name) for name in os.listdir(path)])
 
     def __repr__(self) -> str:
         return f"DiskFolder({self.path!r})"

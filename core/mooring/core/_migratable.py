@@ -1,8 +1,8 @@
 """What a store offers so that it can be migrated; `mooring.migrate` needs no more."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from mooring.core._config import StoreConfig
 
@@ -15,12 +15,33 @@ class AppliedRow(NamedTuple):
         applied_at: When, as ISO 8601 in UTC to the second, or "" if not recorded.
         digest: SHA-256 of the applied file in hex, None if not recorded.
         duration: Seconds that it took, None if not recorded.
+        applied_by: Who applied it, as ``user@machine``, None if not recorded.
     """
 
     version: int
     applied_at: str
     digest: str | None
     duration: float | None
+    applied_by: str | None = None
+
+
+class Unfinished(NamedTuple):
+    """How far a file is that runs without a transaction, statement by statement.
+
+    Attributes:
+        version: Its version.
+        direction: ``up`` or ``down``.
+        done: How many of its statements ran and stay, >= 0.
+        running: Whether the next one was begun and is not known to have ended: its
+            process died, or lost the connection.
+        ran: SHA-256 in hex of the statements that ran, as the file has them.
+    """
+
+    version: int
+    direction: Literal["up", "down"]
+    done: int
+    running: bool
+    ran: str
 
 
 class MigrationUnit(Protocol):
@@ -35,12 +56,38 @@ class MigrationUnit(Protocol):
         """
         ...
 
-    def record(self, version: int, *, digest: str, duration: float) -> None:
-        """Note *version* as applied, with the file's digest and seconds."""
+    def split(self, sql: str) -> Iterable[tuple[int, str]]:
+        """Return the SQL statements of a piece, each with the offset where it begins.
+
+        Each can be given to `execute` alone; comments between them are left out.
+        """
+        ...
+
+    def record(self, version: int, *, digest: str, duration: float | None) -> None:
+        """Note *version* as applied, with the file's digest and seconds.
+
+        Without a duration it was not run: somebody says that it is applied.
+        """
         ...
 
     def unrecord(self, version: int) -> None:
         """Note *version* as not applied."""
+        ...
+
+    def amend(self, version: int, *, digest: str) -> None:
+        """Note another digest for a version that is applied; all else stays."""
+        ...
+
+    def note(self, version: int, unfinished: Unfinished | None) -> bool:
+        """Note how far the file of *version* is, None if it is not under way.
+
+        `record` and `unrecord` note None as well. In a unit without a transaction it
+        is durable when the call returns; inside a transaction that the file itself has
+        begun it does nothing, since that may yet be undone.
+
+        Returns:
+            Whether it was noted.
+        """
         ...
 
 
@@ -53,6 +100,10 @@ class MigrationSession(Protocol):
         A version table that is missing is not made here: the first unit makes it, with
         its row 0, so that a run that fails at once leaves nothing.
         """
+        ...
+
+    def unfinished(self) -> Unfinished | None:
+        """Return the file that was begun without a transaction and did not end."""
         ...
 
     def unit(self, *, transaction: bool) -> AbstractContextManager[MigrationUnit]:
@@ -116,6 +167,13 @@ class Migratable(Protocol):
         Args:
             table: The version table.
             timeout: Seconds to wait for a connection, >= 0; the store's own by default.
+        """
+        ...
+
+    def migration_unfinished(self, table: str) -> Unfinished | None:
+        """Return the file that was begun without a transaction and did not end.
+
+        As `migration_versions`: no lock, nothing written.
         """
         ...
 

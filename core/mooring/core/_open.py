@@ -158,7 +158,7 @@ def _bring_to_head(store: Any, sources: "Iterable[Source]", mode: Migrate) -> No
     for source in sources:
         migrator = Migrator(store, source)
         if mode == "apply":
-            migrator.up()
+            migrator.ensure_head()
         else:
             migrator.require_head()
 

@@ -45,7 +45,8 @@
         ├── MigrationsPendingError      the database is behind, and may not be changed
         ├── DatabaseAheadError          it was migrated by a newer release
         ├── MigrationChangedError       an applied file is not what was applied
-        └── MigrationOrderError         a file appeared below the current version
+        ├── MigrationOrderError         a file appeared below the current version
+        └── MigrationUnfinishedError    a file without a transaction did not end
 
 Each carries ``message`` (one line), ``hint`` (what to do next, or None),
 ``retryable`` (whether the same call can succeed later without a change) and ``code``,
@@ -566,3 +567,35 @@ class MigrationOrderError(MigrationError):
     ) -> None:
         super().__init__(message, hint=hint)
         self.versions = tuple(versions)
+
+
+class MigrationUnfinishedError(MigrationError):
+    """A file that runs without a transaction was begun, and did not end.
+
+    Nothing of this run was changed: somebody has to say how to go on.
+
+    Attributes:
+        file: Name of the migration file.
+        version: Its version.
+        direction: ``up`` or ``down``.
+        done: How many of its statements ran and stay, from the first on.
+        running: Whether the next one was begun, and nobody knows if it ended.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        file: str,
+        version: int,
+        direction: str,
+        done: int,
+        running: bool,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.file = file
+        self.version = version
+        self.direction = direction
+        self.done = done
+        self.running = running

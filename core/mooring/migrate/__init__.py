@@ -4,36 +4,67 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mooring.migrate._losses import Loss
     from mooring.migrate._migration import Migration, Statement
     from mooring.migrate._migrator import Migrator
+    from mooring.migrate._outcome import Outcome, Waited
     from mooring.migrate._parse import parse
+    from mooring.migrate._plan import Plan, PlannedStep
     from mooring.migrate._progress import Event
+    from mooring.migrate._repair import Correction, Repair
     from mooring.migrate._rules import Rules
     from mooring.migrate._run import Step
     from mooring.migrate._source import Source
-    from mooring.migrate._status import MigrationStatus
+    from mooring.migrate._status import MigrationStatus, Status
 
 _HOME = {
-    "_migration": ("Migration", "Statement"),
+    "_losses": ("Loss",),
+    "_migration": (
+        "Migration",
+        "Statement",
+    ),
     "_migrator": ("Migrator",),
+    "_outcome": (
+        "Outcome",
+        "Waited",
+    ),
     "_parse": ("parse",),
+    "_plan": (
+        "Plan",
+        "PlannedStep",
+    ),
     "_progress": ("Event",),
+    "_repair": (
+        "Correction",
+        "Repair",
+    ),
     "_rules": ("Rules",),
     "_run": ("Step",),
     "_source": ("Source",),
-    "_status": ("MigrationStatus",),
+    "_status": (
+        "MigrationStatus",
+        "Status",
+    ),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
+    "Correction",
     "Event",
+    "Loss",
     "Migration",
     "MigrationStatus",
     "Migrator",
+    "Outcome",
+    "Plan",
+    "PlannedStep",
+    "Repair",
     "Rules",
     "Source",
     "Statement",
+    "Status",
     "Step",
+    "Waited",
     "parse",
 ]
 

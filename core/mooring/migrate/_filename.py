@@ -2,6 +2,7 @@
 
 _SUFFIX = ".sql"
 _LARGEST = 2**63 - 1
+_MOST_DIGITS = len(str(_LARGEST))
 
 
 def version_of(filename: str) -> int | None:
@@ -21,8 +22,9 @@ def version_of(filename: str) -> int | None:
     if not (underscore and digits.isascii() and digits.isdigit()):
         return None
     # Leading zeros are free, but int() refuses a text of thousands of digits.
-    digits = digits.lstrip("0")
-    if not 0 < len(digits) <= len(str(_LARGEST)):
-        return None
+    if len(digits) > _MOST_DIGITS or digits[0] == "0":
+        digits = digits.lstrip("0")
+        if not 0 < len(digits) <= _MOST_DIGITS:
+            return None
     version = int(digits)
     return version if version <= _LARGEST else None

@@ -1,38 +1,36 @@
 """The migration runner: compares files with the database, and closes the gap."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from mooring.core import (
     AppliedRow,
     Capability,
     File,
     LimitsStatements,
-    Migratable,
     MigrationSession,
-    driver_folder,
 )
-from mooring.core.errors import (
-    ArgumentError,
-    DatabaseAheadError,
-    MigrationError,
-    MigrationOrderError,
-    MigrationsPendingError,
-    UnsupportedByDriver,
-)
-from mooring.migrate._source import DEFAULT_TABLE, Source
+from mooring.core.errors import ArgumentError, MigrationError, UnsupportedByDriver
+from mooring.migrate._source import Source
+from mooring.migrate._view import View
 
 if TYPE_CHECKING:
+    from mooring.migrate._files import Direction
+    from mooring.migrate._outcome import Outcome
     from mooring.migrate._progress import Event
+    from mooring.migrate._repair import Repair
     from mooring.migrate._rules import Rules
-    from mooring.migrate._run import Grouping, Step
-    from mooring.migrate._status import MigrationStatus
+    from mooring.migrate._run import Step
 
 Progress = Callable[["Event"], None]
+Grouping = Literal["each", "all"]
+# How to go on in a file that did not end: with the statement that failed or was
+# interrupted, or behind it.
+Resume = Literal["again", "after"]
 
 
-class Migrator:
+class Migrator(View):
     """Migrate a store from one source of files.
 
     At head nothing is opened, locked or written. Otherwise a run takes the database's
@@ -42,8 +40,8 @@ class Migrator:
     Args:
         store: An open store whose driver can migrate.
         source: The files; the driver's own by default.
-        progress: Called at the start and end of each migration, in the same thread,
-            and for warnings, which are logged otherwise.
+        progress: Called at the start and end of each migration, after each of its
+            statements, and for warnings, which are logged otherwise.
         rules: How files run; `Rules()` by default.
 
     Raises:
@@ -59,98 +57,60 @@ class Migrator:
         progress: Progress | None = None,
         rules: "Rules | None" = None,
     ) -> None:
-        if not isinstance(store, Migratable):
-            raise UnsupportedByDriver(
-                f"{type(store).__name__} is not a store that can be migrated",
-                driver=str(getattr(store, "driver", "")),
-                capability="migrations",
-            )
-        self._store = store
-        self._source = source or _own_source(store)
+        super().__init__(store, source)
         self._progress = progress
         self._rules = rules
 
-    @property
-    def source(self) -> Source:
-        """The files that this migrator works with."""
-        return self._source
-
-    def at_head(self) -> bool:
-        """Return whether every file is applied and nothing else is.
-
-        No file is opened, no lock taken, nothing written.
-        """
-        rows = self._store.migration_versions(self._source.table)
-        return {row.version for row in rows or ()} == set(self._source.files())
-
-    def require_head(self) -> None:
-        """Raise unless every file is applied; nothing is changed.
-
-        Raises:
-            MigrationsPendingError: The database is behind; it says which are pending.
-            DatabaseAheadError: It was migrated by a newer release.
-        """
-        files, applied = self._source.files(), self._applied()
-        pending = self._pending(files, applied)
-        self._note(files, applied)
-        if pending:
-            listed = ", ".join(str(version) for version in pending)
-            raise MigrationsPendingError(
-                f"the database is behind by {len(pending)} migrations: {listed}",
-                versions=pending,
-                hint=self._way("up", "up()"),
-            )
-
-    def status(self) -> "list[MigrationStatus]":
-        """Return every known or applied migration by version; nothing is written.
-
-        Raises:
-            MigrationParseError: A file cannot be read.
-        """
-        from mooring.migrate._status import status_of
-
-        return status_of(self._source.files(), self._applied())
-
-    def plan(self, *, to: int | None = None) -> "list[Step]":
-        """Return what `up` would do, in order; nothing is locked or written.
+    def ensure_head(self, *, timeout: float | None = None) -> None:
+        """Apply what is pending, as `up` does: what `core.open` calls.
 
         Args:
-            to: The last version to apply; all by default.
+            timeout: As in `up`.
 
         Raises:
-            MigrationError: What `up` would raise before it changes anything.
+            MigrationError: As in `up`.
         """
         files, applied = self._source.files(), self._applied()
-        from mooring.migrate._files import refuse_changed
-        from mooring.migrate._run import read_files
-
-        pending = self._pending(files, applied, to)
-        refuse_changed(files, applied)
-        return read_files(files, pending).plan("up")
+        if files.keys() != applied.keys():
+            self._up(files, applied, timeout=timeout)
+        else:
+            self._note(files, applied)
 
     def up(
         self,
         *,
         to: int | None = None,
-        transaction: "Grouping | None" = None,
+        steps: int | None = None,
+        allow_missing: bool = False,
+        transaction: Grouping | None = None,
+        resume: Resume | None = None,
         timeout: float | None = None,
-    ) -> "list[Step]":
+    ) -> "Outcome":
         """Apply pending migrations in the order of their versions.
 
         Args:
             to: The last version to apply; all by default.
+            steps: How many to apply, >= 1; all by default.
+            allow_missing: Apply those below the newest applied version, too: first,
+                since the order is always that of the versions.
             transaction: ``each`` file in a transaction of its own, or ``all`` of the
                 run in one, so that a failure leaves exactly the old version; by default
                 ``all`` where the database is new and that is possible, else ``each``.
+            resume: How to go on in a file that is marked NO TRANSACTION and did not
+                end: ``again`` with the statement that failed or was interrupted,
+                ``after`` behind it, because it did have its effect. By default such a
+                file is refused.
             timeout: Seconds to wait for the lock; ``migration_timeout`` by default.
 
         Returns:
-            What was applied, in order; [] at head.
+            What was applied, in order; nothing at head.
 
         Raises:
+            ArgumentError: *to* and *steps* are both given, or out of range.
             DatabaseAheadError: The database was migrated by a newer release.
             MigrationOrderError: A pending version is below the newest applied one.
             MigrationChangedError: An applied file is no longer what was applied.
+            MigrationUnfinishedError: A file did not end, and *resume* is not given.
             MigrationParseError: A pending file cannot be read.
             MigrationLockError: The lock was not free in time.
             MigrationError: ``all`` is asked for, and a file is marked NO TRANSACTION.
@@ -159,99 +119,276 @@ class Migrator:
             MigrationFailedError: A statement failed; it says what state was left.
                 After each of the others nothing of the run was applied.
         """
-        self._refuse_grouping(transaction)
         files, applied = self._source.files(), self._applied()
-        if not self._pending(files, applied, to):
-            self._note(files, applied)
-            return []
-        # What reads and runs files is imported behind this line: a start at head
-        # does not pay for it.
-        from mooring.migrate._files import refuse_changed
-        from mooring.migrate._run import Run, read_files
-
-        with self._session(timeout) as session:
-            # Once more, under the lock: others may have been faster.
-            applied = {row.version: row for row in session.versions()}
-            refuse_changed(files, applied)
-            pending = self._pending(files, applied, to)
-            run = Run(
-                session,
-                read_files(files, pending),
-                "up",
-                at=max(applied, default=0),
-                progress=self._progress,
-                rules=self._rules,
-            )
-            done = run.run(transaction)
-        self._note(files, [*applied, *(step.version for step in done)])
-        return done
-
-    def plan_down(
-        self, *, to: int | None = None, steps: int | None = None
-    ) -> list[int]:
-        """Return the versions that `down` would undo, in order; nothing is locked.
-
-        Args:
-            to: As in `down`.
-            steps: As in `down`.
-
-        Raises:
-            ArgumentError: As in `down`.
-        """
-        return _to_undo(self._applied(), to, steps)
+        done, now = self._up(
+            files,
+            applied,
+            to=to,
+            steps=steps,
+            allow_missing=allow_missing,
+            transaction=transaction,
+            resume=resume,
+            timeout=timeout,
+        )
+        return _outcome(done, now)
 
     def down(
         self,
         *,
         to: int | None = None,
         steps: int | None = None,
-        transaction: "Grouping | None" = None,
+        expected: Sequence[int] | None = None,
+        transaction: Grouping | None = None,
+        resume: Resume | None = None,
         timeout: float | None = None,
-    ) -> "list[Step]":
+    ) -> "Outcome":
         """Undo applied migrations, the newest version first.
 
         Args:
             to: Undo every version above this one, >= 0; 0 undoes all.
             steps: How many to undo, >= 1; one, if *to* is not given either.
+            expected: The versions that somebody agreed to, in order, as `plan_down`
+                returned them. If it would be others by now, nothing is undone.
             transaction: As in `up`; ``each`` by default.
+            resume: As in `up`.
             timeout: Seconds to wait for the lock; ``migration_timeout`` by default.
 
         Returns:
-            What was undone, in order; [] where nothing is applied.
+            What was undone, in order; nothing where nothing is applied.
 
         Raises:
             ArgumentError: *to* and *steps* are both given, or out of range.
             MigrationError: An applied version has no file, so that there is no way
-                back; or as in `up`. Nothing of the run was undone, except after a
-                MigrationFailedError, which says what state was left.
+                back; others than the expected would be undone; or as in `up`. Nothing
+                of the run was undone, except after a MigrationFailedError, which says
+                what state was left.
         """
-        self._refuse_grouping(transaction)
+        return self._back(
+            to, steps, expected, timeout, transaction=transaction, resume=resume
+        )
+
+    def redo(
+        self,
+        *,
+        to: int | None = None,
+        steps: int | None = None,
+        expected: Sequence[int] | None = None,
+        timeout: float | None = None,
+    ) -> "Outcome":
+        """Undo migrations as `down` does, and apply the same ones again.
+
+        Both happen under one lock. If one cannot be applied again, it and those above
+        it stay undone, and the error says so.
+
+        Args:
+            to: As in `down`.
+            steps: As in `down`.
+            expected: As in `down`.
+            timeout: As in `down`.
+
+        Returns:
+            What was undone, and then what was applied, in order.
+
+        Raises:
+            MigrationError: As in `down`.
+        """
+        return self._back(to, steps, expected, timeout, again=True)
+
+    def reset(
+        self,
+        *,
+        expected: Sequence[int] | None = None,
+        transaction: Grouping | None = None,
+        timeout: float | None = None,
+    ) -> "Outcome":
+        """Undo all migrations: `down` to 0.
+
+        Args:
+            expected: As in `down`.
+            transaction: As in `down`.
+            timeout: As in `down`.
+
+        Raises:
+            MigrationError: As in `down`.
+        """
+        return self._back(0, None, expected, timeout, transaction=transaction)
+
+    def stamp(self, *, to: int, timeout: float | None = None) -> "Outcome":
+        """Note migrations as applied without running them.
+
+        For a database whose tables were made by another tool. What is noted is noted
+        in one transaction, with the digests of the files as they are.
+
+        Args:
+            to: The last version to note; there must be a file of it.
+            timeout: Seconds to wait for the lock; ``migration_timeout`` by default.
+
+        Returns:
+            What was noted, ascending; nothing where all of it is applied already.
+
+        Raises:
+            ArgumentError: There is no file of that version.
+            DatabaseAheadError: The database was migrated by a newer release.
+            MigrationParseError: A file cannot be read.
+            MigrationLockError: The lock was not free in time.
+        """
+        from mooring.migrate._files import read_files
+        from mooring.migrate._run import Step
+
         files = self._source.files()
-        if not self.plan_down(to=to, steps=steps):
-            return []
-        from mooring.migrate._run import Run, read_files
+        self._choice(files, self._applied()).to_stamp(to)
+        with self._session(timeout) as session:
+            applied = _by_version(session)
+            batch = read_files(files, self._choice(files, applied).to_stamp(to))
+            if batch:
+                with session.unit(transaction=True) as unit:
+                    for file in batch:
+                        version = file.migration.version
+                        unit.record(version, digest=file.digest, duration=None)
+        done = [Step(f.migration.version, f.migration.name, "up") for f in batch]
+        now = [*applied, *(step.version for step in done)]
+        self._note(files, now)
+        return _outcome(done, now)
+
+    def repair(
+        self,
+        versions: Collection[int] | None = None,
+        *,
+        expected: "Repair | None" = None,
+        timeout: float | None = None,
+    ) -> "Repair":
+        """Correct what is recorded, where it is the files that are right.
+
+        The content that a file has now is taken for what was applied, also where that
+        was not recorded; a version whose file is gone is noted as not applied; a file
+        that was begun without a transaction and did not end is forgotten. No file runs,
+        and no table of the application is touched.
+
+        Args:
+            versions: The only ones to correct. By default all, but for those that are
+                newer than every file: a newer release applied them.
+            expected: What somebody agreed to, as `plan_repair` returned it. If it would
+                be something else by now, nothing is corrected.
+            timeout: Seconds to wait for the lock; ``migration_timeout`` by default.
+
+        Returns:
+            What was corrected; false if nothing was.
+
+        Raises:
+            ArgumentError: One of *versions* is neither a file nor applied.
+            MigrationError: It would be something else than expected.
+            MigrationParseError: A file cannot be read.
+            MigrationLockError: The lock was not free in time.
+        """
+        from mooring.migrate._repair import repair_of
+
+        files = self._source.files()
+        if not self.plan_repair(versions) and not expected:
+            return self.plan_repair(versions)
+        with self._session(timeout) as session:
+            applied, unfinished = _by_version(session), session.unfinished()
+            found = repair_of(files, applied, unfinished, versions)
+            if expected is not None and found != expected:
+                raise MigrationError(
+                    "somebody else changed something in between, nothing was corrected",
+                    hint="look at it again, and decide again",
+                )
+            if found:
+                with session.unit(transaction=True) as unit:
+                    found.apply(unit)
+        self._note(files, applied.keys() - set(found.removed))
+        return found
+
+    def _up(
+        self,
+        files: Mapping[int, File],
+        applied: Mapping[int, AppliedRow],
+        *,
+        timeout: float | None,
+        transaction: Grouping | None = None,
+        resume: Resume | None = None,
+        **chosen: Any,
+    ) -> "tuple[list[Step], list[int]]":
+        """Apply; return the steps, and the versions that are applied then."""
+        self._refuse_grouping(transaction)
+        if resume not in (None, "again", "after"):
+            raise ArgumentError(f"resume is 'again' or 'after', not {resume!r}")
+        if not self._choice(files, applied).pending(**chosen):
+            self._note(files, applied)
+            return [], [*applied]
+        # What reads and runs files is imported behind this line: a start at head
+        # does not pay for it.
+        from mooring.migrate._files import refuse_changed
 
         with self._session(timeout) as session:
-            applied = [row.version for row in session.versions()]
-            wanted = _to_undo(applied, to, steps)
-            lost = [version for version in wanted if version not in files]
-            if lost:
-                raise MigrationError(
-                    f"version {lost[0]} is applied, but its file is not here",
-                    hint="undo it with the release that applied it",
-                )
-            run = Run(
-                session,
-                read_files(files, wanted),
-                "down",
-                at=max(applied, default=0),
-                progress=self._progress,
-                rules=self._rules,
-            )
-            done = run.run(transaction or "each")
-        undone = {step.version for step in done}
-        self._note(files, [version for version in applied if version not in undone])
-        return done
+            # Once more, under the lock: others may have been faster.
+            applied = _by_version(session)
+            refuse_changed(files, applied)
+            pending = self._choice(files, applied).pending(**chosen)
+            newest = max(applied, default=0)
+            done = self._run(session, files, pending, "up", newest, transaction, resume)
+        now = [*applied, *(step.version for step in done)]
+        self._note(files, now)
+        return done, now
+
+    def _back(
+        self,
+        to: int | None,
+        steps: int | None,
+        expected: Sequence[int] | None,
+        timeout: float | None,
+        *,
+        transaction: Grouping | None = None,
+        resume: Resume | None = None,
+        again: bool = False,
+    ) -> "Outcome":
+        """Undo, and apply again if that is wanted."""
+        from mooring.migrate._choice import refuse_moved, to_undo
+
+        self._refuse_grouping(transaction)
+        files, applied = self._source.files(), self._applied()
+        if not to_undo(applied, to=to, steps=steps) and not expected:
+            return _outcome([], [*applied])
+        with self._session(timeout) as session:
+            applied = _by_version(session)
+            refuse_moved(expected, to_undo(applied, to=to, steps=steps))
+            wanted = self._choice(files, applied).to_undo(to=to, steps=steps)
+            newest = max(applied, default=0)
+            way = transaction or "each"
+            done = self._run(session, files, wanted, "down", newest, way, resume)
+            now = [version for version in applied if version not in wanted]
+            if again:
+                newest = max(now, default=0)
+                again_up = self._run(session, files, wanted[::-1], "up", newest, way)
+                done = [*done, *again_up]
+                now = [*applied]
+        self._note(files, now)
+        return _outcome(done, now)
+
+    def _run(
+        self,
+        session: MigrationSession,
+        files: Mapping[int, File],
+        versions: Sequence[int],
+        direction: "Direction",
+        at: int,
+        transaction: Grouping | None,
+        resume: Resume | None = None,
+    ) -> "list[Step]":
+        from mooring.migrate._files import read_files
+        from mooring.migrate._run import Run
+
+        run = Run(
+            session,
+            read_files(files, versions),
+            direction,
+            at=at,
+            progress=self._progress,
+            rules=self._rules,
+            unfinished=session.unfinished(),
+            resume=resume,
+        )
+        return run.run(transaction)
 
     @contextmanager
     def _session(self, timeout: float | None) -> Iterator[MigrationSession]:
@@ -274,7 +411,7 @@ class Migrator:
                     )
             yield session
 
-    def _refuse_grouping(self, transaction: "Grouping | None") -> None:
+    def _refuse_grouping(self, transaction: Grouping | None) -> None:
         """Raise if that is no way to group files, or not one of this engine."""
         if transaction not in (None, "each", "all"):
             raise ArgumentError(f"transaction is 'each' or 'all', not {transaction!r}")
@@ -291,74 +428,12 @@ class Migrator:
         capabilities = getattr(self._store, "capabilities", ())
         return Capability.TRANSACTIONAL_DDL in capabilities
 
-    def _applied(self) -> dict[int, AppliedRow]:
-        rows = self._store.migration_versions(self._source.table)
-        return {row.version: row for row in rows or ()}
 
-    def _note(self, files: Mapping[int, File], applied: Iterable[int]) -> None:
-        """Tell the store how far it is, if it wants to know."""
-        note = getattr(self._store, "note_schema", None)
-        if note is not None and files:
-            versions = set(applied)
-            note(
-                self._source.table,
-                version=max(versions, default=0),
-                applied=len(versions & files.keys()),
-                known=len(files),
-            )
-
-    def _way(self, command: str, call: str) -> str:
-        """Return how to do it: at the prompt, or for an application's own files."""
-        if self._source.table == DEFAULT_TABLE:
-            return f"run `mooring migrate {command}` on this store"
-        return f"call migrate.Migrator(store, source).{call}"
-
-    def _pending(
-        self,
-        files: Mapping[int, File],
-        applied: Mapping[int, AppliedRow],
-        to: int | None = None,
-    ) -> Sequence[int]:
-        """Return the pending versions, ascending, or raise if none may be applied."""
-        known, newest = max(files, default=0), max(applied, default=0)
-        if newest > known:
-            raise DatabaseAheadError(
-                f"the database is at {newest}, this program knows up to {known}: it was"
-                " migrated by a newer release",
-                database=newest,
-                known=known,
-                hint="start the newer release; or, with that release, "
-                + self._way(f"down --to {known}", f"down(to={known})"),
-            )
-        pending = [v for v in files if v not in applied and (to is None or v <= to)]
-        late = [version for version in pending if version < newest]
-        if late:
-            raise MigrationOrderError(
-                f"pending below the database's version {newest}:"
-                f" {', '.join(files[version].name for version in late)}",
-                versions=late,
-                hint="give the files versions above it, or undo to below them first",
-            )
-        return pending
+def _by_version(session: MigrationSession) -> dict[int, AppliedRow]:
+    return {row.version: row for row in session.versions()}
 
 
-def _own_source(store: Any) -> Source:
-    folder = driver_folder(store)
-    if folder is None:
-        raise MigrationError(
-            f"the {store.driver} driver brings no migrations",
-            hint="give the migrator a source of its own",
-        )
-    return Source(folder)
+def _outcome(steps: "Iterable[Step]", applied: Iterable[int]) -> "Outcome":
+    from mooring.migrate._outcome import Outcome
 
-
-def _to_undo(applied: Iterable[int], to: int | None, steps: int | None) -> list[int]:
-    """Return the versions to undo, the newest first."""
-    if to is not None and steps is not None:
-        raise ArgumentError("give to, a version, or steps, a number, but not both")
-    if (to is not None and to < 0) or (steps is not None and steps < 1):
-        raise ArgumentError("to must be a version >= 0, steps a number >= 1")
-    newest_first = sorted(applied, reverse=True)
-    if to is None:
-        return newest_first[: steps or 1]
-    return [version for version in newest_first if version > to]
+    return Outcome(steps=tuple(steps), version=max(applied, default=0))

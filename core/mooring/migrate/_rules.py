@@ -22,9 +22,9 @@ class Rules:
         table_lock_timeout: Seconds that one may wait for the locks of others, > 0;
             None: as long as the engine lets it. While it waits, PostgreSQL lets nobody
             behind it read the table.
-        lock_retries: How often a unit that waited in vain for such a lock is run again,
-            >= 0, if nothing of it stays: after half a second, then each time after
-            twice as long, at most 30 seconds.
+        lock_retries: How often a unit that waited in vain for such a lock, or was in a
+            deadlock, is run again, >= 0, if nothing of it stays: after half a second,
+            then each time after twice as long, at most 30 seconds.
 
     Raises:
         ArgumentError: A number is out of its range.

@@ -1,36 +1,40 @@
 """Running the statements of parsed migrations, and saying what state an error left."""
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from time import perf_counter
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
-from mooring.core import File, LetsFilesCommit, MigrationSession, MigrationUnit
+from mooring.core import (
+    LetsFilesCommit,
+    MigrationSession,
+    MigrationUnit,
+    Unfinished,
+)
 from mooring.core.errors import (
+    ConnectionLostError,
     MigrationError,
     MigrationFailedError,
-    MooringError,
     OutcomeUnknownError,
+    SerializationError,
     StatementNotAllowedError,
     StoreBusyError,
     StoreError,
 )
-from mooring.migrate._files import content
-from mooring.migrate._migration import Migration, Statement, digest
-from mooring.migrate._parse import parse
+from mooring.migrate._files import Batch, Direction, ReadFile
 
 if TYPE_CHECKING:
-    from mooring.migrate._migrator import Progress
+    from mooring.migrate._migrator import Grouping, Progress, Resume
     from mooring.migrate._own_transactions import Place
     from mooring.migrate._progress import Kind
     from mooring.migrate._rules import Rules
+    from mooring.migrate._trail import Trail
 
-Direction = Literal["up", "down"]
-Grouping = Literal["each", "all"]
 
-_UNKNOWN: Final = (
+_ALL_OR_NOTHING: Final = (
     "all or nothing of this unit was kept: look at the status, and run again"
 )
+# After these nobody knows if the statement had an effect.
+_UNKNOWN: Final = (ConnectionLostError, OutcomeUnknownError)
 # Seconds before a unit that waited for a lock in vain is run again; longer each time.
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 30.0
@@ -38,58 +42,19 @@ _LOCK_RETRIES: Final = 5
 
 
 class Step(NamedTuple):
-    """One migration that was applied or undone, or would be.
+    """One migration that was applied or undone.
 
     Attributes:
         version: Its version.
         name: Its file name.
         direction: ``up`` or ``down``.
-        duration: Seconds that it took; None in a plan.
+        duration: Seconds that it took; None if it did not run, but was only noted.
     """
 
     version: int
     name: str
     direction: Literal["up", "down"]
     duration: float | None = None
-
-
-class ReadFile:
-    """A migration with what is needed to record it and to quote it."""
-
-    __slots__ = ("digest", "migration", "text")
-
-    def __init__(self, migration: Migration, data: bytes) -> None:
-        self.migration = migration
-        self.digest = digest(data)
-        self.text = data.decode("utf-8", "replace")
-
-    def statements(self, direction: Direction) -> Sequence[Statement]:
-        """Return those of one direction."""
-        return self.migration.up if direction == "up" else self.migration.down
-
-
-class Batch(tuple[ReadFile, ...]):
-    """The files of one run, in its order."""
-
-    __slots__ = ()
-
-    def plan(self, direction: Direction) -> list[Step]:
-        """Return the steps, without durations."""
-        return [_step(file, direction) for file in self]
-
-
-def read_files(files: Mapping[int, File], versions: Iterable[int]) -> Batch:
-    """Read and parse all files of a run, before any of it is applied.
-
-    Raises:
-        MigrationParseError: One cannot be read.
-    """
-    found = []
-    for version in versions:
-        file = files[version]
-        data = content(file)
-        found.append(ReadFile(parse(data, name=file.name), data))
-    return Batch(found)
 
 
 class Run:
@@ -102,6 +67,8 @@ class Run:
         at: The database's version, 0 if it is new.
         progress: Told of what happens; None for nobody.
         rules: How files run; None for the defaults.
+        unfinished: The file that did not end, if there is one.
+        resume: How to go on in it; None: refuse.
     """
 
     def __init__(
@@ -113,7 +80,12 @@ class Run:
         at: int,
         progress: "Progress | None" = None,
         rules: "Rules | None" = None,
+        unfinished: Unfinished | None = None,
+        resume: "Resume | None" = None,
     ) -> None:
+        self._unfinished = unfinished
+        self._resume: Resume | None = resume
+        self._trail: Trail | None = None
         self._session = session
         self._batch = batch
         self._direction: Direction = direction
@@ -133,12 +105,14 @@ class Run:
                 if found:
                     self._commits[file.migration.version] = found
 
-    def run(self, grouping: Grouping | None) -> list[Step]:
+    def run(self, grouping: "Grouping | None") -> list[Step]:
         """Run the batch, file by file, or all of it in one transaction.
 
         With no *grouping* it is one transaction where the database is new and that is
         possible: its first run leaves all or nothing.
         """
+        if self._unfinished is not None:
+            self._refuse_unfinished(self._unfinished)
         if self._rules is not None and self._rules.strict:
             self._refuse_commits("strict")
         if grouping == "all":
@@ -166,6 +140,28 @@ class Run:
             self._at = version
         return self._done
 
+    def _refuse_unfinished(self, unfinished: Unfinished) -> None:
+        """Refuse to go on beside a file that did not end, or in it without a word."""
+        from mooring.migrate._trail import Trail, unfinished_error
+
+        for file in self._batch:
+            if file.migration.version != unfinished.version:
+                continue
+            if self._direction != unfinished.direction:
+                break
+            if file.migration.transaction:
+                raise MigrationError(
+                    f"{file.migration.name} did not end, and is not marked NO"
+                    " TRANSACTION any more; nothing was changed",
+                    hint="mark it as it was, and resume; or let it begin anew:"
+                    " `mooring migrate repair` forgets that it was begun",
+                )
+            if self._resume is None:
+                with self._session.unit(transaction=False) as unit:
+                    Trail(unit, file, self._direction).refuse(unfinished)
+            return
+        raise unfinished_error(unfinished, f"version {unfinished.version}")
+
     def _refuse_commits(self, why: Literal["strict", "all"]) -> None:
         """Refuse files that end their transaction themselves; nothing has run yet."""
         for file in self._batch:
@@ -178,7 +174,9 @@ class Run:
                 hint="remove it, or put `-- +goose NO TRANSACTION` into the file",
             )
             cause.offset = place.offset
-            raise _failed(file, place.statement, cause, "nothing was changed")
+            from mooring.migrate._failure import failed
+
+            raise failed(file, place.statement, cause, "nothing was changed")
 
     def _refuse_alone(self) -> None:
         """Refuse files that no transaction can hold; nothing has run yet."""
@@ -197,7 +195,7 @@ class Run:
         left = _LOCK_RETRIES if self._rules is None else self._rules.lock_retries
         pause = _FIRST_PAUSE
         while True:
-            self._blocked = False
+            self._blocked, self._trail = False, None
             try:
                 self._once(files, kept)
             except MigrationFailedError as error:
@@ -238,19 +236,37 @@ class Run:
                     if transaction:
                         del self._done[done:]
                     raise
+        except MigrationFailedError as error:
+            if self._trail is not None and not isinstance(error.__cause__, _UNKNOWN):
+                self._trail.settle(self._session)
+            raise
         except StoreError as cause:
+            from mooring.migrate._failure import failed, not_begun
+
             if not begun:
-                raise _not_begun(files[0], cause, kept) from cause
+                raise not_begun(files[0], cause, kept) from cause
             del self._done[done:]
             if isinstance(cause, OutcomeUnknownError):
-                kept = _UNKNOWN
-            last = _last_statement(files[-1], self._direction)
-            raise _failed(files[-1], last, cause, kept) from cause
+                kept = _ALL_OR_NOTHING
+            last = files[-1].last_statement(self._direction)
+            raise failed(files[-1], last, cause, kept) from cause
 
     def _apply(self, unit: MigrationUnit, file: ReadFile, kept: str) -> None:
         """Run one file's statements and note its version, in *unit*."""
-        self._tell("start", _step(file, self._direction))
         migration = file.migration
+        statements = file.statements(self._direction)
+        trail = None
+        if not migration.transaction:
+            from mooring.migrate._trail import Trail
+
+            trail = self._trail = Trail(unit, file, self._direction)
+            statements = trail.statements
+            unfinished = self._unfinished
+            if unfinished is not None and unfinished.version == migration.version:
+                trail.resume(unfinished, self._resume)
+        first = trail.ran if trail is not None else 0
+        count = len(statements)
+        self._tell("start", _step(file, self._direction), statements=count)
         place = self._commits.get(migration.version)
         if place is not None:
             from mooring.migrate._own_transactions import warning
@@ -258,19 +274,38 @@ class Run:
             step = _step(file, self._direction)
             self._tell("warning", step, warning(migration.name, place))
         started = perf_counter()
-        statements = file.statements(self._direction)
-        for number, statement in enumerate(statements, 1):
+        for number, statement in enumerate(statements[first:], first + 1):
             failure = None
+            if trail is not None:
+                trail.begin(number)
             try:
                 unit.execute(statement.sql)
             except StoreError as cause:
+                from mooring.migrate._failure import shows_value
+
                 failure = self._failed(unit, file, number, cause, kept)
-                if not _shows_value(file, statement, cause):
+                if not shows_value(file, statement, cause):
                     raise failure from cause
+            except BaseException as stop:
+                # Such as a Ctrl-C: whoever catches it has to know, too.
+                state, stay = self._state(unit, file, kept)
+                if stay or not kept:
+                    stop.add_note(f"{migration.name}: {state}")
+                raise
             if failure is not None:
                 # Outside the except block: what shows a value must not be its context.
                 raise failure
+            if self._progress is not None:
+                self._tell(
+                    "statement",
+                    _step(file, self._direction),
+                    statement=number,
+                    statements=count,
+                    duration=perf_counter() - started,
+                )
         seconds = perf_counter() - started
+        if trail is not None:
+            trail.end()
         try:
             if self._direction == "up":
                 unit.record(migration.version, digest=file.digest, duration=seconds)
@@ -281,7 +316,7 @@ class Run:
             raise self._failed(unit, file, behind, cause, kept) from cause
         step = _step(file, self._direction, seconds)
         self._done.append(step)
-        self._tell("end", step)
+        self._tell("end", step, statement=count, statements=count, duration=seconds)
 
     def _failed(
         self,
@@ -292,32 +327,53 @@ class Run:
         kept: str,
     ) -> MigrationFailedError:
         """Return the error of statement *number*; behind the last, of its version."""
-        statements = file.statements(self._direction)
+        trail = self._trail
+        statements = trail.statements if trail else file.statements(self._direction)
+        state, stay = self._state(unit, file, kept)
+        gave_up = isinstance(cause, (StoreBusyError, SerializationError))
+        self._blocked = gave_up and kept != "" and not stay
+        statement = file.last_statement(self._direction)
+        if number <= len(statements):
+            statement = trail.place(number, cause) if trail else statements[number - 1]
+        from mooring.migrate._failure import failed
+
+        error = failed(file, statement, cause, state)
+        if trail and stay:
+            error.hint = (
+                f"{cause.hint or 'correct what failed'}; then go on with statement"
+                f" {stay + 1}: `mooring migrate {self._direction} --resume`, or"
+                f' {self._direction}(resume="again")'
+            )
+        return error
+
+    def _state(self, unit: MigrationUnit, file: ReadFile, kept: str) -> tuple[str, int]:
+        """Say what is left when the statement that runs fails; and how many stay."""
+        trail = self._trail
+        statements = trail.statements if trail else file.statements(self._direction)
         migration = file.migration
         place = self._commits.get(migration.version)
         why = "marked NO TRANSACTION"
-        stay = 0 if migration.transaction else number - 1
+        stay = trail.ran if trail else 0
         if place is not None:
             why = f"one that ends its transaction itself (line {place.line})"
             stay = unit.kept  # type: ignore[attr-defined]  # see LetsFilesCommit
-        self._blocked = isinstance(cause, StoreBusyError) and kept != "" and not stay
-        if not kept or stay:
-            done = f"statements 1 to {stay}" if stay else "no statement"
-            noted = "not" if self._direction == "up" else "still"
-            kept = (
-                f"{done} of {len(statements)} ran and stay: the file is {why};"
-                f" version {migration.version} is {noted} noted"
-            )
-        failed = _last_statement(file, self._direction)
-        if number <= len(statements):
-            failed = statements[number - 1]
-        return _failed(file, failed, cause, kept)
+        if kept and not stay:
+            return kept, 0
+        done = f"statements 1 to {stay}" if stay else "no statement"
+        noted = "not" if self._direction == "up" else "still"
+        state = (
+            f"{done} of {len(statements)} ran and stay: the file is {why};"
+            f" version {migration.version} is {noted} noted"
+        )
+        return state, stay
 
-    def _tell(self, kind: "Kind", step: Step, message: str = "") -> None:
+    def _tell(
+        self, kind: "Kind", step: Step, message: str = "", **figures: Any
+    ) -> None:
         if self._progress is not None:
             from mooring.migrate._progress import Event
 
-            self._progress(Event(kind=kind, step=step, message=message))
+            self._progress(Event(kind=kind, step=step, message=message, **figures))
         elif message:
             from mooring.migrate._progress import log
 
@@ -332,74 +388,3 @@ def _step(file: ReadFile, direction: Direction, duration: float | None = None) -
         direction=direction,
         duration=duration,
     )
-
-
-def _last_statement(file: ReadFile, direction: Direction) -> Statement:
-    migration = file.migration
-    statements = migration.up if direction == "up" else migration.down
-    return statements[-1] if statements else Statement(sql="", line=1)
-
-
-def _failed(
-    file: ReadFile, statement: Statement, cause: MooringError, state: str
-) -> MigrationFailedError:
-    """Return the error, pointing into the file as it is written.
-
-    The file's own text is quoted, not the statement's: what ENVSUB put in may be a
-    secret.
-    """
-    offset = getattr(cause, "offset", None)
-    line, column = statement.line, None
-    if offset is not None:
-        before = statement.sql[:offset]
-        line += before.count("\n")
-        column = offset - (before.rfind("\n") + 1) + 1
-    lines: Sequence[str] = file.text.splitlines()
-    shown = lines[line - 1].strip() if line <= len(lines) else ""
-    reason = cause.message
-    if _shows_value(file, statement, cause):
-        reason = "the engine refused it; its words are hidden, they show a value"
-    name = file.migration.name
-    where = f"{name}:{line}" if column is None else f"{name}:{line}:{column}"
-    return MigrationFailedError(
-        f"{where}: {reason}\n  {shown}\n{state}",
-        file=name,
-        version=file.migration.version,
-        line=line,
-        column=column,
-        statement=_as_written(file, statement),
-        state=state,
-        hint=cause.hint or "correct the file and run again",
-    )
-
-
-def _not_begun(file: ReadFile, cause: MooringError, kept: str) -> MigrationFailedError:
-    """Return the error for the version table or the lock: no file has to do with it."""
-    name = file.migration.name
-    state = kept or "nothing of this file ran"
-    return MigrationFailedError(
-        f"{name} was not begun: {cause.message}\n{state}",
-        file=name,
-        version=file.migration.version,
-        line=1,
-        column=None,
-        statement="",
-        state=state,
-        hint=cause.hint,
-    )
-
-
-def _as_written(file: ReadFile, statement: Statement) -> str:
-    """Return the lines of the file that hold the statement."""
-    height = statement.sql.count("\n") + 1
-    first = statement.line - 1
-    return "\n".join(file.text.splitlines()[first : first + height])
-
-
-def _shows_value(file: ReadFile, statement: Statement, cause: MooringError) -> bool:
-    """Return whether the message quotes what ENVSUB put into the statement."""
-    written = _as_written(file, statement)
-    if statement.sql in written:
-        return False  # nothing was put in
-    words = re.findall(r"\w+", cause.message)
-    return any(word in statement.sql and word not in written for word in words)

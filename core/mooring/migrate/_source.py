@@ -15,18 +15,20 @@ class Source:
     Args:
         folder: A `core.Folder`, such as `core.package_folder` returns, or the path of
             a directory.
-        table: The version table, of letters, digits and underscores. Several sources
-            in one database need one each.
+        table: The version table, of letters, digits and underscores, maybe with a
+            schema and a dot before it, as goose takes it. Several sources in one
+            database need one each. Our own table stands beside it, in its schema.
 
     Raises:
         ArgumentError: The table's name is not allowed.
     """
 
     def __init__(self, folder: Folder | str, *, table: str = DEFAULT_TABLE) -> None:
-        plain = table.replace("_", "a")
-        if not (plain.isascii() and plain.isalnum() and not table[0].isdigit()):
+        names = table.split(".")
+        if len(names) > 2 or not all(map(_is_name, names)):
             raise ArgumentError(
-                f"version table {table!r}: use ASCII letters, digits and underscores"
+                f"version table {table!r}: use ASCII letters, digits and underscores,"
+                " and one dot behind the name of a schema"
             )
         self.folder: Folder = DiskFolder(folder) if isinstance(folder, str) else folder
         self.table = table
@@ -81,3 +83,8 @@ class Source:
 
     def __repr__(self) -> str:
         return f"Source({self.folder!r}, table={self.table!r})"
+
+
+def _is_name(text: str) -> bool:
+    plain = text.replace("_", "a")
+    return plain.isascii() and plain.isalnum() and not text[0].isdigit()

@@ -5,8 +5,9 @@ from typing import Literal
 
 import attrs
 
-from mooring.core import AppliedRow, File
+from mooring.core import AppliedRow, File, Unfinished
 from mooring.migrate._files import content
+from mooring.migrate._listing import Listing
 from mooring.migrate._migration import digest
 
 MigrationState = Literal["applied", "pending", "changed", "missing", "ahead"]
@@ -24,6 +25,9 @@ class MigrationStatus:
             every file: a newer release applied it).
         applied_at: When, ISO 8601 in UTC; "" if pending or not recorded.
         duration: Seconds that it took; None if pending or not recorded.
+        digest: SHA-256 in hex of what was applied; None if pending or not recorded, as
+            where goose applied it: then nobody can tell if the file was changed.
+        applied_by: Who, as ``user@machine``; None if pending or not recorded.
     """
 
     version: int
@@ -31,13 +35,54 @@ class MigrationStatus:
     state: MigrationState
     applied_at: str = ""
     duration: float | None = None
+    digest: str | None = None
+    applied_by: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Status(Listing[MigrationStatus]):
+    """How far a database is; also the sequence of its migrations.
+
+    Attributes:
+        migrations: Every known or applied migration, ascending by version.
+        database: The newest applied version, 0 if none is.
+        known: The newest version that has a file.
+        unfinished: The file that was begun without a transaction and did not end, None
+            if there is none.
+    """
+
+    migrations: tuple[MigrationStatus, ...]
+    database: int
+    known: int
+    unfinished: Unfinished | None = None
+
+    @property
+    def parts(self) -> tuple[MigrationStatus, ...]:
+        """The migrations."""
+        return self.migrations
+
+    @property
+    def state(self) -> Literal["current", "pending", "diverged"]:
+        """Whether all is applied, some is pending, or files and database disagree.
+
+        They disagree if a file was changed or is missing, if the database is ahead, if
+        a pending file is below what is applied, or if one did not end.
+        """
+        states = {one.state for one in self.migrations}
+        pending = [one.version for one in self.migrations if one.state == "pending"]
+        late = any(version < self.database for version in pending)
+        if states - {"applied", "pending"} or late or self.unfinished:
+            return "diverged"
+        return "pending" if pending else "current"
 
 
 def status_of(
-    files: Mapping[int, File], applied: Mapping[int, AppliedRow]
-) -> list[MigrationStatus]:
-    """Return each version's state, ascending; reads the applied files."""
-    newest = max(files, default=0)
+    files: Mapping[int, File],
+    applied: Mapping[int, AppliedRow],
+    unfinished: Unfinished | None,
+) -> Status:
+    """Return the status; reads the applied files."""
+    known = max(files, default=0)
     found = []
     for version in sorted(files.keys() | applied.keys()):
         file, row = files.get(version), applied.get(version)
@@ -45,7 +90,7 @@ def status_of(
         if row is None:
             state = "pending"
         elif file is None:
-            state = "ahead" if version > newest else "missing"
+            state = "ahead" if version > known else "missing"
         elif row.digest is not None and row.digest != digest(content(file)):
             state = "changed"
         found.append(
@@ -55,6 +100,13 @@ def status_of(
                 state=state,
                 applied_at=row.applied_at if row else "",
                 duration=row.duration if row else None,
+                digest=row.digest if row else None,
+                applied_by=row.applied_by if row else None,
             )
         )
-    return found
+    return Status(
+        migrations=tuple(found),
+        database=max(applied, default=0),
+        known=known,
+        unfinished=unfinished,
+    )

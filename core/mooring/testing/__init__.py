@@ -13,11 +13,15 @@ import pytest
 pytest.register_assert_rewrite("mooring.testing.contract")
 
 if TYPE_CHECKING:
+    from mooring.testing._faults import Fault
+    from mooring.testing._faulty_store import FaultyStore
     from mooring.testing._rollback import rolled_back
     from mooring.testing._scratch import ScratchDatabases, TemplateDatabases
     from mooring.testing.contract import DriverContract, lacks, requires
 
 _HOME = {
+    "_faults": ("Fault",),
+    "_faulty_store": ("FaultyStore",),
     "_rollback": ("rolled_back",),
     "_scratch": ("ScratchDatabases", "TemplateDatabases"),
     "contract": ("DriverContract", "lacks", "requires"),
@@ -26,6 +30,8 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
     "DriverContract",
+    "Fault",
+    "FaultyStore",
     "ScratchDatabases",
     "TemplateDatabases",
     "lacks",

@@ -4,6 +4,7 @@ It reads a request, and writes what happens as one JSON object a line: ``selecte
 ``result`` for each test, and ``report`` at the end.
 """
 
+import gc
 import json
 import os
 import signal
@@ -67,6 +68,11 @@ class _Check:
             key=lambda item: _ORDER[names[item]],
         )
         self._tell("selected", tests=Counter(names[item] for item in items))
+
+    def pytest_collection_finish(self) -> None:
+        """Spare the garbage collector the tests themselves: many of them collect."""
+        gc.collect()
+        gc.freeze()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_setup(self) -> Generator[None]:

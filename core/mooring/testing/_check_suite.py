@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -16,6 +17,18 @@ class TestDriver(DriverContract):
     @pytest.fixture
     def config(self, pytestconfig: pytest.Config) -> Iterator[dict[str, object]]:
         """Return options that no other test has."""
-        options = pytestconfig.stash[REQUEST]["options"]
-        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-            yield fill(options, folder)
+        with _filled(pytestconfig) as options:
+            yield options
+
+    @pytest.fixture
+    def fresh_config(self, pytestconfig: pytest.Config) -> Iterator[dict[str, object]]:
+        """Return the options of a second store."""
+        with _filled(pytestconfig) as options:
+            yield options
+
+
+@contextmanager
+def _filled(pytestconfig: pytest.Config) -> Iterator[dict[str, object]]:
+    options = pytestconfig.stash[REQUEST]["options"]
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        yield fill(options, folder)

@@ -66,12 +66,13 @@ def _run(run: ContractRun) -> Document:
 def _driver(run: ContractRun) -> Document:
     """Return what is known of the driver that the configuration names."""
     found: Document = {"driver": run.driver, "distribution": "", "version": ""}
-    found |= {"api": None, "capabilities": {"declared": None, "present": run.present}}
+    found |= {"api": None, "sql": None}
+    found["capabilities"] = {"declared": None, "present": run.present}
     try:
         info = core.default_registry().info(run.driver)
     except core.DriverError:
         return found
-    found.update(driver=info.name, api=info.api)
+    found.update(driver=info.name, api=info.api, sql=info.sql)
     found["capabilities"]["declared"] = sorted(info.capabilities)
     for entry in core.drivers():
         if entry.name == info.name:
@@ -128,6 +129,8 @@ def _run_lines(run: Mapping[str, Any], of_core: Mapping[str, Any]) -> Iterator[s
     yield f"  {run['class']}: {run['verdict']}"
     for key, names in run["capabilities"].items():
         yield f"  {key:<8}  {_listed(names)}"
+    if run["sql"] is False:
+        yield "  stores    speak no SQL: what is about SQL is not applicable"
     yield ""
     yield from _table(run)
     for finding in run["findings"][:_SHOWN]:

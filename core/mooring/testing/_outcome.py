@@ -12,8 +12,9 @@ class Outcome(StrEnum):
 
     Attributes:
         PASSED: The driver does what the test claims.
-        NOT_APPLICABLE: Left out: it is about a capability that the store has, or has
-            not, or about an ``unreachable_config``, which the class does not give.
+        NOT_APPLICABLE: Left out: it is about SQL, and the store speaks none; about a
+            capability that the store has, or has not; or it needs a fixture that the
+            class does not give, such as ``unreachable_config``.
         KNOWN_GAP: It failed, as ``known_failures`` or an ``xfail`` said.
         SKIPPED: Left out for any other reason, so that nothing is known.
         ERROR: What the test needs could not be made ready, or not be put away.

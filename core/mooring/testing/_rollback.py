@@ -27,6 +27,7 @@ def rolled_back(store: core.SqlStore) -> Iterator[None]:
 
     Raises:
         UnsupportedByDriver: The store has no savepoints; the block was not entered.
+        NestedTransactionError: Nor where the context has an open scope of the store.
         StoreBusyError: At the end, another thread still had the connection.
     """
     if not isinstance(store, core.SqlStoreBase):
@@ -38,6 +39,7 @@ def rolled_back(store: core.SqlStore) -> Iterator[None]:
             hint="use the fixture store, a database of its own for each test",
         )
     store.require(Capability.SAVEPOINTS)
+    store.refuse_nested()
     serializable = Capability.SERIALIZABLE in store.capabilities
     one = _OneConnection("serializable" if serializable else None)
     with store.interposed(one.before):
@@ -69,10 +71,7 @@ class _OneConnection:
 
     def _begin(self, timeout: float) -> "_NestedSession":
         if self._begun:
-            raise core.ConnectionLostError(
-                "the transaction of the test was lost with its connection",
-                hint="use the fixture store, a database of its own for each test",
-            )
+            raise _gone()
         lease = self._from.acquire(timeout)
         try:
             lease.connection.begin(isolation=self._isolation, read_only=False)
@@ -92,6 +91,7 @@ class _NestedSession:
         self._session: Any = lease.connection
         self._in_scope = False
         self._read_only = False
+        self._streams: list[Any] = []
 
     @property
     def in_transaction(self) -> bool:
@@ -115,10 +115,17 @@ class _NestedSession:
     def stream(self, statement: Statement, text: str, values: Any, size: int) -> Any:
         """Yield the columns with *size* rows at a time; see `Session`."""
         self._refuse_write(statement)
-        return self._session.stream(statement, text, values, size)
+        batches = self._session.stream(statement, text, values, size)
+        self._streams.append(batches)
+        return batches
 
     def begin(self, *, isolation: str | None, read_only: bool) -> None:  # noqa: ARG002 - the outer transaction has it
-        """Set the savepoint that stands for the beginning."""
+        """Set the savepoint that stands for the beginning.
+
+        Outside of a transaction some engines would begin one, and commit it.
+        """
+        if not self._session.in_transaction:
+            raise _gone()
         self._session.savepoint(_SCOPE)
         self._in_scope, self._read_only = True, read_only
 
@@ -131,6 +138,11 @@ class _NestedSession:
         """Go back to it, if a scope is open."""
         was_open = self.in_transaction
         self._in_scope = self._read_only = False
+        streams, self._streams = self._streams, []
+        for batches in streams:
+            # An engine's cursor must not outlive the savepoint that it was made behind.
+            if not batches.gi_running:
+                batches.close()
         if was_open:
             self._session.rollback_to(_SCOPE)
 
@@ -169,6 +181,14 @@ class _NestedSession:
                 "a write where only reads are possible",
                 hint="write in store.transaction(), or with store.execute()",
             )
+
+
+def _gone() -> core.ConnectionLostError:
+    return core.ConnectionLostError(
+        "the transaction that is to be rolled back is over already: its connection was"
+        " lost, or the engine ended it after an error",
+        hint="use the fixture store, a database of its own for each test",
+    )
 
 
 def _busy(waited: float, _: PoolStats, holders: list[str]) -> core.MooringError:

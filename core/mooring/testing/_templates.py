@@ -1,10 +1,10 @@
 """The databases of a run of tests: migrated once, and copied for each test."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from mooring import core, migrate
 from mooring.testing._placeholders import PlaceholderDatabases
@@ -15,6 +15,7 @@ from mooring.testing._scratch import (
     offered_for,
 )
 
+T = TypeVar("T")
 Sources = migrate.Source | Sequence[migrate.Source]
 
 
@@ -56,8 +57,7 @@ class Templates:
     def __init__(self, folder: str) -> None:
         self._folder = folder
         self._stack = ExitStack()
-        self._offers: dict[str, ScratchDatabases | None] = {}
-        self._templates: dict[object, Options] = {}
+        self._found: dict[object, Any] = {}
 
     @contextmanager
     def database(self, kind: Kind) -> Iterator[dict[str, Any]]:
@@ -83,26 +83,39 @@ class Templates:
     def _template(
         self, kind: Kind, databases: TemplateDatabases, further: Options
     ) -> Options:
-        key = kind.key()
-        if key not in self._templates:
-            made = self._stack.enter_context(_migrated(kind, databases, further))
-            self._templates[key] = made[0]
-        return self._templates[key]
+        def make() -> Options:
+            return self._stack.enter_context(_migrated(kind, databases, further))[0]
+
+        return self._once(kind.key(), make)
 
     def _databases(self, kind: Kind) -> tuple[ScratchDatabases, Options]:
         """Return what makes the databases, and the options that they leave open."""
         driver = kind.driver
-        if driver not in self._offers:
+
+        def enter() -> ScratchDatabases | None:
             offer = offered_for(driver)
+            if offer is None:
+                return None
             folder = os.path.join(self._folder, driver)
             os.makedirs(folder)
-            self._offers[driver] = (
-                self._stack.enter_context(offer(folder)) if offer else None
-            )
-        offered = self._offers[driver]
+            return self._stack.enter_context(offer(folder))
+
+        offered = self._once(driver, enter)
         if offered is not None:
             return offered, kind.options
         return PlaceholderDatabases(driver, kind.options, self._folder), {}
+
+    def _once(self, key: object, make: Callable[[], T]) -> T:
+        """Return what *make* returned at the first time, or raise what it raised."""
+        if key not in self._found:
+            try:
+                self._found[key] = make()
+            except core.MooringError as error:
+                self._found[key] = error
+        found = self._found[key]
+        if isinstance(found, core.MooringError):
+            raise found.with_traceback(None)  # tests would pile them up in it
+        return cast("T", found)
 
 
 @contextmanager
@@ -112,19 +125,27 @@ def _migrated(
     """Make a database and migrate it; no store has it open."""
     with databases.empty() as place:
         options = _joined(kind.driver, place, further)
-        _require_new(options, kind.sources)
-        kind.open(options).close()
+        # What the tests open is there already; this one has to be made.
+        making = {**options, "create": True}
+        _require_new(making, kind.sources)
+        kind.open(making).close()
         yield place, options
 
 
 def _joined(driver: str, place: Options, further: Options) -> dict[str, Any]:
-    both = sorted(place.keys() & further.keys())
+    """Return the options of a store; secrets as such, since pytest shows arguments."""
+    both = sorted({"driver", *place} & further.keys())
     if both:
         raise core.ConfigError(
-            [f"mooring_options sets {', '.join(both)}: that differs from test to test"],
-            hint="leave that to the fixtures",
+            [f"mooring_options sets {', '.join(both)}: the fixtures decide that"],
+            hint="leave it out; --mooring-driver chooses the driver",
         )
-    return {"driver": driver, **place, **further}
+    known = core.option_fields(core.default_registry().info(driver).config_class)
+    options = {"driver": driver, **place, **further}
+    for key in options.keys() & known.keys():
+        if known[key].metadata.get("secret") and isinstance(options[key], str):
+            options[key] = core.Secret(options[key])
+    return options
 
 
 def _require_new(options: Options, sources: Sequence[migrate.Source]) -> None:

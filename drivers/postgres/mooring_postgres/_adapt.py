@@ -1,5 +1,6 @@
 """How psycopg passes values: as it does, but for what that would refuse or lose."""
 
+from functools import cache
 from typing import Final, cast
 
 import psycopg
@@ -41,15 +42,16 @@ def adapters() -> AdaptersMap:
     for name in _AS_TEXT:
         found.register_loader(name, TextLoader)
     for name in _TIMES:
-        found.register_loader(name, _lenient(name))
+        oid = psycopg.adapters.types[name].oid
+        # psycopg has one for each of them.
+        strict = cast("type[Loader]", psycopg.adapters.get_loader(oid, Format.TEXT))
+        found.register_loader(name, _lenient(strict, name))
     return found
 
 
-def _lenient(name: str) -> type[Loader]:
+@cache  # psycopg keeps every class that it loaded with, as long as the process lives
+def _lenient(strict: type[Loader], name: str) -> type[Loader]:
     """Return a loader that gives the server's text where Python has no such value."""
-    oid = psycopg.adapters.types[name].oid
-    # psycopg has one for each of them.
-    strict = cast("type[Loader]", psycopg.adapters.get_loader(oid, Format.TEXT))
 
     class LenientLoader(Loader):
         def __init__(self, oid: int, context: AdaptContext | None = None) -> None:

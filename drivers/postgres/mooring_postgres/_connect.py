@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # The server's own statement_timeout comes first; this is for one that does not answer.
 MARGIN: Final = 0.5
+# Seconds for what a migration asks itself, where statements have no limit.
+_OWN_LIMIT: Final = 30.0
 # Settings in milliseconds: the server gives them with the unit that fits best.
 _TIMEOUTS: Final = frozenset(
     {"statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"}
@@ -67,8 +69,8 @@ def connect(
         params.clear()  # the traceback keeps this frame, which some reporters show
     else:
         limit = config.statement_timeout
-        if migration and limit:  # that of what is not from a file
-            limit = max(limit, config.ping_timeout)
+        if migration:  # of what is not from a file: a BEGIN, a look at the versions
+            limit = max(limit or _OWN_LIMIT, config.ping_timeout)
         connection.limit = limit + (0 if pooled else MARGIN) if limit else None
         connection.cancels = pooled
         return connection

@@ -5,14 +5,14 @@ from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Self
 
-from mooring.core import AppliedRow, MigrationError, StoreError
+from mooring.core import AppliedRow, MigrationError, StoreError, Unfinished
 
 from mooring_postgres import _lock
 from mooring_postgres._connect import MARGIN
 from mooring_postgres._params import milliseconds
 from mooring_postgres._session import PostgresSession
 from mooring_postgres._unit import PostgresUnit, own_transaction
-from mooring_postgres._versions import read_versions
+from mooring_postgres._versions import PostgresVersions
 
 if TYPE_CHECKING:
     from mooring_postgres._store import PostgresStore
@@ -69,7 +69,11 @@ class PostgresMigrationSession:
 
     def versions(self) -> Sequence[AppliedRow]:
         """Return what is applied. A missing version table is made by the first unit."""
-        return read_versions(self._session, self._table) or ()
+        return self._tables().read() or ()
+
+    def unfinished(self) -> Unfinished | None:
+        """Return the file that was begun without a transaction and did not end."""
+        return self._tables().unfinished()
 
     def limit(self, *, statement: float | None, lock: float | None) -> None:
         """Bound what the files execute; see `core.LimitsStatements`."""
@@ -94,12 +98,15 @@ class PostgresMigrationSession:
         """Return a block around statements that are kept or undone together."""
         return PostgresUnit(
             self._session,
-            self._table,
-            self._schema,
+            self._tables(),
             reset=self._reset,
             limit=self._limit,
             transaction=transaction,
         )
+
+    def _tables(self) -> PostgresVersions:
+        # With the schema's name: a file may change search_path.
+        return PostgresVersions(self._session, self._table, schema=self._schema)
 
     def _current_schema(self) -> str:
         """Return where tables are made, which is where the store looks for them."""

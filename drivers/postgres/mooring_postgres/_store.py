@@ -1,7 +1,7 @@
 """The opened PostgreSQL database: one pool of connections that read and write."""
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,9 @@ from mooring_postgres._params import connect_timeout, described
 from mooring_postgres._session import PostgresSession
 
 if TYPE_CHECKING:
-    from mooring.core import MigrationSession
+    from mooring.core import MigrationSession, Unfinished
+
+    from mooring_postgres._versions import PostgresVersions
 
 
 class PostgresStore(SqlStoreBase[PostgresSession]):
@@ -113,7 +115,19 @@ class PostgresStore(SqlStoreBase[PostgresSession]):
         self, table: str, *, timeout: float | None = None
     ) -> Sequence[AppliedRow] | None:
         """Return what is applied, None if nothing ever was; see `Migratable`."""
-        from mooring_postgres._versions import read_versions
+        with self._versions(table, timeout) as versions:
+            return versions.read()
+
+    def migration_unfinished(self, table: str) -> "Unfinished | None":
+        """Return the file that did not end; see `Migratable`."""
+        with self._versions(table) as versions:
+            return versions.unfinished()
+
+    @contextmanager
+    def _versions(
+        self, table: str, timeout: float | None = None
+    ) -> "Iterator[PostgresVersions]":
+        from mooring_postgres._versions import PostgresVersions
 
         if Capability.CONCURRENT_SNAPSHOTS not in self.capabilities:
             self.refuse_nested()  # there is one connection, and the scope has it
@@ -124,7 +138,7 @@ class PostgresStore(SqlStoreBase[PostgresSession]):
             limit = max(timeout - (monotonic() - started), LEAST)
         try:
             with lease.connection.limited(limit):
-                return read_versions(lease.connection, table)
+                yield PostgresVersions(lease.connection, table)
         finally:
             self._writers.release(lease, discard=not lease.connection.reset())
 

@@ -1,23 +1,24 @@
 """One unit of a migration run on PostgreSQL: what is kept or undone together."""
 
 import re
+from collections.abc import Iterable
 from typing import Final, Self
 
 import psycopg
-from mooring.core import StatementNotAllowedError, StoreError, split_statements
+from mooring.core import (
+    StatementNotAllowedError,
+    StoreError,
+    Unfinished,
+    split_statements,
+)
 
 from mooring_postgres import _lock
 from mooring_postgres._dialect import DIALECT
 from mooring_postgres._indexes import invalid_indexes
 from mooring_postgres._session import PostgresSession
-from mooring_postgres._versions import (
-    CREATE,
-    CREATE_SIDE,
-    SIDE_TABLE,
-    folded,
-    tables_present,
-)
+from mooring_postgres._versions import PostgresVersions
 
+_CONCURRENT_INDEX: Final = re.compile(r"INDEX\s+CONCURRENTLY\b", re.IGNORECASE)
 _COMMITS: Final = re.compile(r"(COMMIT|END)\b", re.IGNORECASE)
 _BEGINS_OR_COMMITS: Final = re.compile(r"\b(BEGIN|START|COMMIT|END)\b", re.IGNORECASE)
 # They would undo what the file did, and it would be noted as applied.
@@ -52,8 +53,7 @@ class PostgresUnit:
 
     Args:
         session: The one that holds the migration lock.
-        table: The version table.
-        schema: Where it is: a file may change ``search_path``.
+        versions: The version table.
         reset: The statements that undo what a file set.
         limit: Seconds to wait for the end of a file's statement, None without end.
         transaction: Whether the unit is one. A file may end it itself, as with goose:
@@ -66,17 +66,14 @@ class PostgresUnit:
     def __init__(
         self,
         session: PostgresSession,
-        table: str,
-        schema: str,
+        versions: PostgresVersions,
         *,
         reset: str,
         limit: float | None,
         transaction: bool,
     ) -> None:
         self._session = session
-        self._table = table
-        self._versions = f"{_quoted(schema)}.{_quoted(folded(table))}"
-        self._side = f"{_quoted(schema)}.{SIDE_TABLE}"
+        self._versions = versions
         self._reset = reset
         self._limit = limit
         self._transaction = transaction
@@ -114,42 +111,47 @@ class PostgresUnit:
             error.offset = sql.index("\0")
             raise error
         self._texts.append(sql)
-        for start, statement in split_statements(sql, DIALECT):
+        for start, statement in self.split(sql):
             try:
                 self._execute_one(statement)
             except StoreError as error:
                 error.offset = start + (error.offset or 0)
                 raise
         if self._is_alone:
+            if _CONCURRENT_INDEX.search(sql):
+                # Here, so that this is the statement that failed.
+                self._refuse_invalid_indexes()
             self.kept = len(self._texts)
 
-    def record(self, version: int, *, digest: str, duration: float) -> None:
+    def split(self, sql: str) -> Iterable[tuple[int, str]]:
+        """Return the SQL statements of a piece, each with its offset."""
+        return split_statements(sql, DIALECT)
+
+    def record(self, version: int, *, digest: str, duration: float | None) -> None:
         """Note *version* as applied."""
         self._refuse_open_end()
         self._refuse_invalid_indexes()
         self._end_file()
-        self._change(
-            f"INSERT INTO {self._versions} (version_id, is_applied) VALUES (%s, true)",
-            version,
-        )
-        self._change(
-            f"INSERT INTO {self._side} VALUES (%s, %s, %s, %s)"
-            " ON CONFLICT (version_table, version_id) DO UPDATE"
-            " SET digest = excluded.digest, seconds = excluded.seconds",
-            *(self._table, version, digest, duration),
-        )
+        self._versions.record(version, digest=digest, duration=duration)
         self._noted()
 
     def unrecord(self, version: int) -> None:
         """Note *version* as not applied; goose deletes all of its rows, too."""
         self._refuse_open_end()
         self._end_file()
-        self._change(f"DELETE FROM {self._versions} WHERE version_id = %s", version)
-        self._change(
-            f"DELETE FROM {self._side} WHERE version_table = %s AND version_id = %s",
-            *(self._table, version),
-        )
+        self._versions.unrecord(version)
         self._noted()
+
+    def amend(self, version: int, *, digest: str) -> None:
+        """Note another digest for a version that is applied."""
+        self._versions.amend(version, digest=digest)
+
+    def note(self, version: int, unfinished: Unfinished | None) -> bool:
+        """Note how far the file of *version* is; in its own transaction, nothing."""
+        if not self._transaction and self._session.in_transaction:
+            return False
+        self._versions.note(version, unfinished)
+        return True
 
     @property
     def _is_alone(self) -> bool:
@@ -162,17 +164,8 @@ class PostgresUnit:
 
     def _make_tables(self) -> None:
         """Make the tables that are missing, in a transaction that holds the lock."""
-        session = self._session
-        _lock.require(session)
-        present = tables_present(session, self._table)
-        if folded(self._table) not in present:
-            session.control(CREATE.format(table=self._versions))
-            session.control(
-                f"INSERT INTO {self._versions} (version_id, is_applied)"
-                " VALUES (0, true)"
-            )
-        if SIDE_TABLE not in present:
-            session.control(CREATE_SIDE.format(table=self._side))
+        _lock.require(self._session)
+        self._versions.make()
 
     def _execute_one(self, statement: str) -> None:
         session = self._session
@@ -219,9 +212,6 @@ class PostgresUnit:
     def _noted(self) -> None:
         if self._is_noted:
             self._session.commit()
-
-    def _change(self, sql: str, *values: object) -> None:
-        self._session.query(f"{sql} RETURNING 1", values)
 
     def _check_constraints(self) -> None:
         """Check deferred constraints here, as the end of a file's own transaction does.
@@ -275,9 +265,3 @@ def _runs_alone(cause: BaseException | None) -> bool:
         isinstance(cause, psycopg.Error)
         and cause.diag.source_function == "PreventInTransactionBlock"
     )
-
-
-def _quoted(name: str) -> str:
-    """Return an identifier in quotes (PostgreSQL, section 4.1.1)."""
-    escaped = name.replace('"', '""')
-    return f'"{escaped}"'

@@ -20,6 +20,11 @@ from mooring_sqlite._path import Location
 Setting = int | str
 
 _SYNCHRONOUS: Final = {"off": 0, "normal": 1, "full": 2}
+# What those get, beside "locked", who switch one new file to WAL mode at the same time:
+# another one deleted its journal, or took its lock, between two looks (seen with 3.40).
+_MEET_IN_SWITCH: Final = frozenset(
+    {sqlite3.SQLITE_IOERR_DELETE_NOENT, sqlite3.SQLITE_IOERR_RDLOCK}
+)
 # How often to ask again for what SQLite refuses at once instead of waiting.
 _POLL_SECONDS: Final = 0.005
 
@@ -140,9 +145,12 @@ def _switch_to_wal(
             if mode != "wal":
                 (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
         except sqlite3.OperationalError as cause:
-            if cause.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+            is_busy = cause.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not (is_busy or cause.sqlite_errorcode in _MEET_IN_SWITCH):
                 raise
             if monotonic() >= deadline:
+                if not is_busy:
+                    raise
                 raise StoreBusyError(
                     f"{location.path} could not be put into WAL mode: another process"
                     " kept it locked",

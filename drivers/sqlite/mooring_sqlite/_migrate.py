@@ -2,8 +2,8 @@
 
 import re
 import sqlite3
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from time import monotonic
 from typing import Final, Self
 
@@ -13,6 +13,7 @@ from mooring.core import (
     Pool,
     StatementNotAllowedError,
     StoreError,
+    Unfinished,
 )
 
 from mooring_sqlite._connect import read_settings
@@ -22,13 +23,7 @@ from mooring_sqlite._lock import MigrationLock
 from mooring_sqlite._path import Location
 from mooring_sqlite._session import SqliteSession
 from mooring_sqlite._split import first_word, first_word_at, split
-from mooring_sqlite._versions import (
-    CREATE,
-    CREATE_SIDE,
-    SIDE_TABLE,
-    read_versions,
-    tables_present,
-)
+from mooring_sqlite._versions import SqliteVersions
 
 # What a migration may set, beside the driver's own settings, and later statements
 # would notice.
@@ -38,6 +33,7 @@ _LASTING: Final = (
     "ignore_check_constraints",
     "legacy_alter_table",
     "locking_mode",
+    "max_page_count",
     "recursive_triggers",
     "reverse_unordered_selects",
     "temp_store",
@@ -91,6 +87,7 @@ class SqliteMigrationSession:
             raise translate_error(cause, target=self.connection.target) from cause
         self.settings = self.connection.settings | lasting
         self.foreign_keys = ForeignKeyCheck(self.connection)
+        self.noted = SqliteVersions(self.connection, self.table)
         self.connection.unlimited()
         return self
 
@@ -117,7 +114,11 @@ class SqliteMigrationSession:
 
     def versions(self) -> Sequence[AppliedRow]:
         """Return what is applied. A missing version table is made by the first unit."""
-        return read_versions(self.connection, self.table) or ()
+        return self.noted.read() or ()
+
+    def unfinished(self) -> Unfinished | None:
+        """Return the file that was begun without a transaction and did not end."""
+        return self.noted.unfinished()
 
     def limit(self, *, statement: float | None, lock: float | None) -> None:
         """Bound what the files execute; see `core.LimitsStatements`.
@@ -126,8 +127,9 @@ class SqliteMigrationSession:
         """
         self.statement_timeout = statement
         if lock is not None:
-            self.settings["busy_timeout"] = max(round(lock * 1000), 1)
-            self.connection.restore(self.settings)
+            milliseconds = max(round(lock * 1000), 1)
+            self.connection.control(f"PRAGMA busy_timeout = {milliseconds}")
+            self.settings["busy_timeout"] = milliseconds
 
     def enforce_keys(self, *, on: bool) -> None:
         """Let foreign keys be enforced, or not; they are again when the session ends.
@@ -155,7 +157,7 @@ class SqliteUnit:
         self._run = run
         self._session = run.connection
         self._connection = run.connection.connection
-        self._table = run.table
+        self._versions = run.noted
         self._transaction = transaction
         self._sets_pragmas = False
         self._hides_tables = False
@@ -167,7 +169,9 @@ class SqliteUnit:
         # Inside a transaction this PRAGMA would do nothing.
         self._run.enforce_keys(on=not self._transaction)
         if not self._transaction:
-            self._make_tables_alone()
+            with self._together():
+                self._make_tables()
+            self._run.has_tables = True
             return self
         try:
             self._session.control("BEGIN IMMEDIATE")
@@ -196,33 +200,39 @@ class SqliteUnit:
             error = StoreError("the SQL holds a NUL character", hint="remove it")
             error.offset = sql.index("\0")
             raise error
-        for start, statement in split(sql):
+        for start, statement in self.split(sql):
             try:
                 self._execute_one(statement)
             except StoreError as error:
                 error.offset = start + (error.offset or first_word_at(statement))
                 raise
 
-    def record(self, version: int, *, digest: str, duration: float) -> None:
+    def split(self, sql: str) -> Iterable[tuple[int, str]]:
+        """Return the SQL statements of a piece, each with its offset."""
+        return split(sql)
+
+    def record(self, version: int, *, digest: str, duration: float | None) -> None:
         """Note *version* as applied."""
         self._end_file()
-        self._change(
-            f"INSERT INTO {self._table} (version_id, is_applied) VALUES (?, 1)",
-            (version,),
-        )
-        self._change(
-            f"INSERT OR REPLACE INTO {SIDE_TABLE} VALUES (?, ?, ?, ?)",
-            (self._table, version, digest, duration),
-        )
+        with self._together():
+            self._versions.record(version, digest=digest, duration=duration)
 
     def unrecord(self, version: int) -> None:
         """Note *version* as not applied; goose deletes all of its rows, too."""
         self._end_file()
-        self._change(f"DELETE FROM {self._table} WHERE version_id = ?", (version,))
-        self._change(
-            f"DELETE FROM {SIDE_TABLE} WHERE version_table = ? AND version_id = ?",
-            (self._table, version),
-        )
+        with self._together():
+            self._versions.unrecord(version)
+
+    def amend(self, version: int, *, digest: str) -> None:
+        """Note another digest for a version that is applied."""
+        self._versions.amend(version, digest=digest)
+
+    def note(self, version: int, unfinished: Unfinished | None) -> bool:
+        """Note how far the file of *version* is; in its own transaction, nothing."""
+        if not self._transaction and self._connection.in_transaction:
+            return False
+        self._versions.note(version, unfinished)
+        return True
 
     def _end_file(self) -> None:
         """Leave the connection to the next file of the unit as it was."""
@@ -260,27 +270,20 @@ class SqliteUnit:
                 hint="remove its ON CONFLICT ROLLBACK or RAISE(ROLLBACK)",
             )
 
-    def _change(self, sql: str, values: tuple[object, ...] = ()) -> None:
-        self._session.migrate(sql, values, limit=None)
-
     def _make_tables(self) -> None:
-        if self._run.has_tables:
-            return
-        present = tables_present(self._session, self._table)
-        if self._table not in present:
-            self._change(CREATE.format(table=self._table))
-            self._change(
-                f"INSERT INTO {self._table} (version_id, is_applied) VALUES (0, 1)"
-            )
-        if SIDE_TABLE not in present:
-            self._change(CREATE_SIDE)
+        if not self._run.has_tables:
+            self._versions.make()
 
-    def _make_tables_alone(self) -> None:
+    @contextmanager
+    def _together(self) -> Iterator[None]:
+        """Keep or undo together what the block writes, in the unit's transaction."""
+        if self._transaction:
+            yield
+            return
         self._session.control("BEGIN IMMEDIATE")
         try:
-            self._make_tables()
+            yield
             self._session.commit()
-            self._run.has_tables = True
         finally:
             self._session.rollback()
 

@@ -1,8 +1,8 @@
 """The opened SQLite database: one connection that writes, and a pool that reads."""
 
 import os
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 from mooring.core import (
@@ -24,7 +24,9 @@ from mooring_sqlite._path import Location, file_identity, locate, prepare_file
 from mooring_sqlite._session import SqliteSession
 
 if TYPE_CHECKING:
-    from mooring.core import MigrationSession
+    from mooring.core import MigrationSession, Unfinished
+
+    from mooring_sqlite._versions import SqliteVersions
 
 _ALL = frozenset(Capability)
 _IN_MEMORY = _ALL - {
@@ -154,7 +156,19 @@ class SqliteStore(SqlStoreBase[SqliteSession]):
         self, table: str, *, timeout: float | None = None
     ) -> Sequence[AppliedRow] | None:
         """Return what is applied, None if nothing ever was; see `Migratable`."""
-        from mooring_sqlite._versions import read_versions
+        with self._versions(table, timeout) as versions:
+            return versions.read()
+
+    def migration_unfinished(self, table: str) -> "Unfinished | None":
+        """Return the file that did not end; see `Migratable`."""
+        with self._versions(table) as versions:
+            return versions.unfinished()
+
+    @contextmanager
+    def _versions(
+        self, table: str, timeout: float | None = None
+    ) -> "Iterator[SqliteVersions]":
+        from mooring_sqlite._versions import SqliteVersions
 
         # Right after opening, the connection that is there already serves.
         pool = self._writers if self._writers.stats.idle else self._readers
@@ -162,7 +176,7 @@ class SqliteStore(SqlStoreBase[SqliteSession]):
             self.refuse_nested()  # there is one connection, and the scope has it
         lease = pool.acquire(timeout)
         try:
-            return read_versions(lease.connection, table)
+            yield SqliteVersions(lease.connection, table)
         finally:
             pool.release(lease)
 

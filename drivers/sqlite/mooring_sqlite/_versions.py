@@ -1,16 +1,16 @@
-"""The version table, as goose makes it, and our own table beside it."""
+"""The version table, as goose makes it on SQLite."""
 
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
-from mooring.core import AppliedRow, StatementError, StoreError
+from mooring.core import StoreError, VersionTables
 
-from mooring_sqlite._session import SqliteSession
 
-# What goose's table has no column for. One for all sources of a database.
-SIDE_TABLE: Final = "mooring_migrations"
+class SqliteVersions(VersionTables):
+    """The version table of a SQLite database, and our own beside it."""
 
-# goose v3, dialect sqlite3: row 0 says that the table was made on purpose.
-CREATE: Final = """
+    # goose v3, dialect sqlite3: row 0 says that the table was made on purpose.
+    create: ClassVar[str] = """
 CREATE TABLE {table} (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     version_id INTEGER NOT NULL,
@@ -18,73 +18,25 @@ CREATE TABLE {table} (
     tstamp TIMESTAMP DEFAULT (datetime('now'))
 )
 """
-CREATE_SIDE: Final = f"""
-CREATE TABLE IF NOT EXISTS {SIDE_TABLE} (
-    version_table TEXT NOT NULL,
-    version_id INTEGER NOT NULL,
-    digest TEXT NOT NULL,
-    seconds REAL NOT NULL,
-    PRIMARY KEY (version_table, version_id)
-) WITHOUT ROWID
-"""
+    true: ClassVar[str] = "1"
+    now: ClassVar[str] = "datetime('now')"
+    replace: ClassVar[str] = "INSERT OR REPLACE"
+    # One page to write for each version, not two.
+    storage: ClassVar[str] = " WITHOUT ROWID"
 
-
-def tables_present(session: SqliteSession, table: str) -> set[str]:
-    """Return which of the two tables there are.
-
-    Raises:
-        StoreError: Something else has the version table's name.
-    """
-    found = session.query(
-        "SELECT name, type FROM sqlite_master WHERE name IN (?, ?)",
-        (table, SIDE_TABLE),
-    )
-    for name, kind in found:
-        if kind != "table":
+    def kinds(self, names: Sequence[str]) -> Mapping[str, str]:
+        """Return what each of *names* is, as SQLite's schema table has it."""
+        if self.schema not in ("", "main"):
             raise StoreError(
-                f"{name} is a {kind}, not the table of applied migrations",
-                hint="rename it, or give the migrations another version table",
+                f"version table {self.schema}.{self.name}: a SQLite database has one"
+                " schema, main",
+                hint="leave the schema out",
             )
-    return {name for name, _ in found}
-
-
-def read_versions(session: SqliteSession, table: str) -> list[AppliedRow] | None:
-    """Return the applied versions, ascending, None if there is no version table.
-
-    Versions that stand twice (goose without a lock) count once, with the newest row.
-    """
-    present = tables_present(session, table)
-    if table not in present:
-        return None
-    side = (
-        f"LEFT JOIN {SIDE_TABLE} AS s"
-        f" ON s.version_table = '{table}' AND s.version_id = v.version_id"
-        if SIDE_TABLE in present
-        else "LEFT JOIN (SELECT NULL AS digest, NULL AS seconds) AS s ON 0"
-    )
-    try:
-        rows = session.query(
-            "SELECT v.version_id, v.tstamp, s.digest, s.seconds"
-            f" FROM {table} AS v {side}"
-            " WHERE v.version_id > 0 ORDER BY v.version_id, v.id"
+        places = ", ".join("?" * len(names))
+        return dict(
+            self._session.query(
+                "SELECT lower(name), type FROM sqlite_master"
+                f" WHERE lower(name) IN ({places})",
+                names,
+            )
         )
-    except StatementError as cause:
-        raise StoreError(
-            f"{table} is not a table of applied migrations: {cause.message}",
-            hint="rename it, or give the migrations another version table",
-        ) from cause
-    if not all(type(version) is int for version, *_ in rows):
-        raise StoreError(
-            f"{table} holds versions that are no integers",
-            hint="correct its rows, or give the migrations another version table",
-        )
-    newest = {version: rest for version, *rest in rows}
-    return [
-        AppliedRow(version, _iso(tstamp), digest, seconds)
-        for version, (tstamp, digest, seconds) in newest.items()
-    ]
-
-
-def _iso(tstamp: object) -> str:
-    """Return SQLite's "2025-07-11 16:38:58" in UTC as ISO 8601."""
-    return f"{tstamp}Z".replace(" ", "T", 1) if tstamp else ""

@@ -15,7 +15,7 @@ from typing import Final
 from uuid import uuid4
 
 import duckdb
-from mooring.core import OpenError
+from mooring.core import OpenError, StoreBusyError
 
 from mooring_duckdb._config import MEMORY, DuckdbConfig
 from mooring_duckdb._errors import is_locked, open_error
@@ -24,7 +24,7 @@ Option = str | bool | int | float | list[str]
 
 # How often to ask again for a file that another process has open.
 _POLL_SECONDS: Final = 0.02
-_OPTIONS: Final[Mapping[str, Option]] = {
+OPTIONS: Final[Mapping[str, Option]] = {
     # The place of an error, and its text without a drawing.
     "errors_as_json": True,
     # A table that is missing is no variable of the program.
@@ -47,7 +47,7 @@ class Database:
         self.path = MEMORY if self.in_memory else os.path.realpath(config.path)
         # A name lets the connections of this store, and no others, share the memory.
         self._address = f"{MEMORY}{uuid4().hex}" if self.in_memory else self.path
-        self._options: dict[str, Option] = dict(_OPTIONS)
+        self._options: dict[str, Option] = dict(OPTIONS)
         if config.memory_limit:
             self._options["memory_limit"] = config.memory_limit
         if config.threads:
@@ -69,6 +69,12 @@ class Database:
             CorruptStoreError: The file is no database; it was not changed.
             StoreBusyError: Another process has it open.
         """
+        if self.path in _of_parent:
+            # The engine would give out the parent's, which no lock keeps from us.
+            raise StoreBusyError(
+                f"{self.path} is open in the parent process of this forked one",
+                hint="close it there before the fork, or start a new process (spawn)",
+            )
         is_new = not self.in_memory and not self._find_file()
         try:
             self._anchor = self.connect(timeout)
@@ -141,7 +147,10 @@ class Database:
                 ) from cause
             return False
         except OSError as cause:
-            raise OpenError(f"cannot look at {self.path}: {cause.strerror}") from cause
+            raise OpenError(
+                f"cannot look at {self.path}: {cause.strerror}",
+                hint="correct the path, or who may enter its folders",
+            ) from cause
         if not stat.S_ISREG(found.st_mode):
             raise OpenError(
                 f"{self.path} is not a regular file", hint="name a file, or a new path"
@@ -165,6 +174,7 @@ def _identity(path: str) -> tuple[int, int] | None:
 
 
 _open: "weakref.WeakSet[Database]" = weakref.WeakSet()
+_of_parent: set[str] = set()
 
 
 def _keep_in_child() -> None:
@@ -177,6 +187,8 @@ def _keep_in_child() -> None:
     import ctypes
 
     for database in list(_open):
+        if not database.in_memory:
+            _of_parent.add(database.path)
         for connection in list(database.connections):
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
 

@@ -2,7 +2,8 @@
 
 import threading
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Self
 
@@ -11,18 +12,13 @@ from mooring.core import (
     MigrationLockError,
     StatementNotAllowedError,
     StoreError,
+    Unfinished,
     split_statements,
 )
 
 from mooring_duckdb._dialect import DIALECT
 from mooring_duckdb._session import DuckdbSession
-from mooring_duckdb._versions import (
-    CREATE,
-    CREATE_SIDE,
-    SIDE_TABLE,
-    read_versions,
-    tables_present,
-)
+from mooring_duckdb._versions import DuckdbVersions
 
 if TYPE_CHECKING:
     from mooring_duckdb._store import DuckdbStore
@@ -88,7 +84,11 @@ class DuckdbMigrationSession:
 
     def versions(self) -> Sequence[AppliedRow]:
         """Return what is applied. A missing version table is made by the first unit."""
-        return read_versions(self._session, self._table) or ()
+        return DuckdbVersions(self._session, self._table).read() or ()
+
+    def unfinished(self) -> Unfinished | None:
+        """Return the file that was begun without a transaction and did not end."""
+        return DuckdbVersions(self._session, self._table).unfinished()
 
     def unit(self, *, transaction: bool) -> "DuckdbUnit":
         """Return a block around statements that are kept or undone together."""
@@ -106,7 +106,7 @@ class DuckdbUnit:
         self, session: DuckdbSession, table: str, *, transaction: bool
     ) -> None:
         self._session = session
-        self._table = table
+        self._versions = DuckdbVersions(session, table)
         self._transaction = transaction
         # Taken when a statement is about to change them.
         self._settings: Mapping[str, str | None] | None = None
@@ -115,7 +115,7 @@ class DuckdbUnit:
         """Begin the unit."""
         self._session.begin(isolation=None, read_only=False)
         try:
-            self._make_tables()
+            self._versions.make()
             if not self._transaction:
                 self._session.commit()
         except BaseException:
@@ -142,35 +142,39 @@ class DuckdbUnit:
             error = StoreError("the SQL holds a NUL character", hint="remove it")
             error.offset = sql.index("\0")
             raise error
-        for start, statement in split_statements(sql, DIALECT):
+        for start, statement in self.split(sql):
             try:
                 self._execute_one(statement)
             except StoreError as error:
                 error.offset = start + (error.offset or 0)
                 raise
 
-    def record(self, version: int, *, digest: str, duration: float) -> None:
+    def split(self, sql: str) -> Iterable[tuple[int, str]]:
+        """Return the SQL statements of a piece, each with its offset."""
+        return split_statements(sql, DIALECT)
+
+    def record(self, version: int, *, digest: str, duration: float | None) -> None:
         """Note *version* as applied."""
         self._end_file()
-        self._session.query(
-            f"INSERT INTO {self._table} (version_id, is_applied) VALUES (?, true)",
-            (version,),
-        )
-        self._session.query(
-            f"INSERT OR REPLACE INTO {SIDE_TABLE} VALUES (?, ?, ?, ?)",
-            (self._table, version, digest, duration),
-        )
+        with self._together():
+            self._versions.record(version, digest=digest, duration=duration)
 
     def unrecord(self, version: int) -> None:
         """Note *version* as not applied; goose deletes all of its rows, too."""
         self._end_file()
-        self._session.query(
-            f"DELETE FROM {self._table} WHERE version_id = ?", (version,)
-        )
-        self._session.query(
-            f"DELETE FROM {SIDE_TABLE} WHERE version_table = ? AND version_id = ?",
-            (self._table, version),
-        )
+        with self._together():
+            self._versions.unrecord(version)
+
+    def amend(self, version: int, *, digest: str) -> None:
+        """Note another digest for a version that is applied."""
+        self._versions.amend(version, digest=digest)
+
+    def note(self, version: int, unfinished: Unfinished | None) -> bool:
+        """Note how far the file of *version* is; in its own transaction, nothing."""
+        if not self._transaction and self._session.in_transaction:
+            return False
+        self._versions.note(version, unfinished)
+        return True
 
     def _execute_one(self, statement: str) -> None:
         session = self._session
@@ -196,12 +200,15 @@ class DuckdbUnit:
             )
         self._restore_settings()
 
-    def _make_tables(self) -> None:
-        present = tables_present(self._session, self._table)
-        if self._table.lower() not in present:
-            self._session.control(CREATE.format(table=self._table))
-        if SIDE_TABLE not in present:
-            self._session.control(CREATE_SIDE)
+    @contextmanager
+    def _together(self) -> Iterator[None]:
+        """Keep or undo together what the block writes, in the unit's transaction."""
+        if self._transaction:
+            yield
+            return
+        self._session.begin(isolation=None, read_only=False)
+        yield
+        self._session.commit()
 
     def _read_settings(self) -> Mapping[str, str | None]:
         return dict(self._session.query("SELECT name, value FROM duckdb_settings()"))

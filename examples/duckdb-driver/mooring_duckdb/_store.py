@@ -1,7 +1,7 @@
 """The opened DuckDB database: one pool of connections that read and write."""
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 from mooring.core import AppliedRow, Capability, Pool, SqlStoreBase
@@ -12,7 +12,9 @@ from mooring_duckdb._dialect import translate
 from mooring_duckdb._session import DuckdbSession
 
 if TYPE_CHECKING:
-    from mooring.core import MigrationSession
+    from mooring.core import MigrationSession, Unfinished
+
+    from mooring_duckdb._versions import DuckdbVersions
 
 
 class DuckdbStore(SqlStoreBase[DuckdbSession]):
@@ -79,11 +81,23 @@ class DuckdbStore(SqlStoreBase[DuckdbSession]):
         self, table: str, *, timeout: float | None = None
     ) -> Sequence[AppliedRow] | None:
         """Return what is applied, None if nothing ever was; see `core.Migratable`."""
-        from mooring_duckdb._versions import read_versions
+        with self._versions(table, timeout) as versions:
+            return versions.read()
+
+    def migration_unfinished(self, table: str) -> "Unfinished | None":
+        """Return the file that did not end; see `core.Migratable`."""
+        with self._versions(table) as versions:
+            return versions.unfinished()
+
+    @contextmanager
+    def _versions(
+        self, table: str, timeout: float | None = None
+    ) -> "Iterator[DuckdbVersions]":
+        from mooring_duckdb._versions import DuckdbVersions
 
         lease = self._writers.acquire(timeout)
         try:
-            return read_versions(lease.connection, table)
+            yield DuckdbVersions(lease.connection, table)
         finally:
             self._writers.release(lease, discard=not lease.connection.reset())
 

@@ -8,10 +8,9 @@ import fcntl
 import os
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from time import monotonic
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import attrs
 from mooring import core
@@ -41,142 +40,93 @@ class KeyValueConfig(core.StoreConfig):
         return {"path": url.partition(":")[2]}
 
 
-class KeyValueStore:
+class KeyValueStore(core.StoreBase):
     """Values by key. Threads may share it; what is put is written before `put` ends."""
 
-    # What `core.Store` asks for: config, driver, capabilities, close, `with`; and that
-    # it can be weakly referenced, so a class with __slots__ lists "__weakref__".
-    driver = "keyvalue"
-    # None: a crash in the middle of a change can cost what was changed.
-    capabilities: frozenset[core.Capability] = frozenset()
+    config: KeyValueConfig
 
     def __init__(self, config: KeyValueConfig) -> None:
-        self.config = config
-        self.closed = False
-        self._turn = threading.Lock()
-        self._pid = os.getpid()
         path = os.path.realpath(config.path)
         if not (config.create or os.path.exists(f"{path}.dat")):
             raise core.OpenError(f"{path} does not exist", hint="correct the path")
-        try:
-            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-            self._lock = os.open(f"{path}.lock", flags, 0o600)
-        except OSError as cause:
-            raise core.OpenError(f"cannot open {path}: {cause.strerror}") from cause
-        try:
-            self._values = _open_files(path, self._lock)
-        except BaseException:
-            os.close(self._lock)
-            raise
+        self._turn = threading.Lock()
+        self._values, self._files = _open_files(path)
+        # No capability: a crash in the middle of a change can cost what was changed.
+        super().__init__(config, target=config.path)
 
     def put(self, key: str, value: bytes) -> None:
         """Keep a value, in the place of what was there."""
-        with self._values_in_turn(self.config.pool_timeout) as values:
+        with self.values(self.config.pool_timeout) as values:
             values[key.encode()] = value
             values.sync()  # the index, without which it would not be found
 
     def get(self, key: str) -> bytes | None:
         """Return a value, None if there is none."""
-        with self._values_in_turn(self.config.pool_timeout) as values:
-            found: bytes | None = values.get(key.encode())
-            return found
-
-    def health(self, timeout: float) -> core.Check:
-        """Return a check that waits at most *timeout* seconds for other threads."""
-        try:
-            with self._values_in_turn(timeout) as values:
-                detail = f"{len(values)} values"
-            return core.Check(name="values", status="ok", detail=detail)
-        except core.StoreBusyError as error:
-            return core.Check(name="values", status="unknown", detail=error.message)
-        except core.StoreError as error:
-            return core.Check(name="values", status="failed", detail=error.message)
+        with self.values(self.config.pool_timeout) as values:
+            return bytes(values[key.encode()]) if key.encode() in values else None
 
     def close(self) -> None:
         """Close the store; closing it again, or in a forked child, does nothing."""
-        if self._pid != os.getpid():
-            return
-        self.closed = True
-        self._wait(self.config.close_timeout)
-        try:
-            self._end()
-        finally:
-            self._turn.release()
-
-    def _end(self) -> None:
-        if self._lock >= 0:
-            self._values.close()
-            fcntl.flock(self._lock, fcntl.LOCK_UN)  # a forked child has it open, too
-            os.close(self._lock)
-            self._lock = -1
-
-    def _wait(self, timeout: float) -> None:
-        if not self._turn.acquire(timeout=min(timeout, threading.TIMEOUT_MAX)):
-            what = f"{self.config.path}: another thread was busy for {timeout:g} s"
-            raise core.StoreBusyError(what, hint="raise pool_timeout or close_timeout")
+        super().close()
+        if not self.inherited:
+            with self._in_turn(self.config.close_timeout):
+                """Whoever has the turn when the store is closed ends it."""
 
     @contextmanager
-    def _values_in_turn(self, timeout: float) -> Iterator[Any]:
-        # Errors are mooring's own, so that applications catch them on every driver.
-        if self._pid != os.getpid():
-            raise core.StoreClosedError("the store belongs to the parent process")
-        self._wait(timeout)
-        try:
-            if self.closed:
-                raise core.StoreClosedError("the store is closed")
+    def values(self, timeout: float) -> Iterator[Any]:
+        """Lend the values to one thread, after at most *timeout* seconds of waiting."""
+        self.require_open()
+        with self._in_turn(timeout):
+            self.require_open()
             yield self._values
+
+    @contextmanager
+    def _in_turn(self, timeout: float) -> Iterator[None]:
+        if not self._turn.acquire(timeout=min(timeout, threading.TIMEOUT_MAX)):
+            what = f"{self.target}: another thread was busy for {timeout:g} s"
+            raise core.StoreBusyError(what, hint="raise pool_timeout or close_timeout")
+        try:
+            try:
+                yield
+            finally:
+                if self.closed:  # closing them again does nothing
+                    self._files.close()
         except OSError as cause:
-            what = f"{self.config.path} failed: {cause.strerror}"
-            raise core.StorageError(what, hint="look at the disk") from cause
+            raise core.StorageError(str(cause), hint="look at the disk") from cause
         finally:
-            if self.closed:  # by another thread, which did not wait so long
-                self._end()
             self._turn.release()
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        return f"<Store keyvalue {self.config.path}{' closed' if self.closed else ''}>"
-
-
-def _open_files(path: str, lock: int) -> Any:
-    # In here, so that naming the driver does not cost it, as with a client library. The
-    # only kind of dbm that every Python has; it knows no locks and never repairs.
+def _open_files(path: str) -> tuple[Any, ExitStack]:
+    # In here, so that naming the driver does not cost it, as with a client library.
     import dbm.dumb
 
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if not os.path.exists(f"{path}.dir"):
+        with ExitStack() as files:
+            lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            files.callback(os.close, lock)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            files.callback(fcntl.flock, lock, fcntl.LOCK_UN)  # a child has it open, too
             # A crash while the index was written anew left the one before.
-            with suppress(FileNotFoundError):
+            if os.path.exists(f"{path}.bak") and not os.path.exists(f"{path}.dir"):
                 os.rename(f"{path}.bak", f"{path}.dir")
-        return dbm.dumb.open(path, "c", 0o600)
+            values = files.enter_context(dbm.dumb.open(path, "c", 0o600))
+            return values, files.pop_all()
     except BlockingIOError as cause:
         what = f"{path} is open in another store or process"
         raise core.StoreBusyError(what, hint="close it there first") from cause
     except OSError as cause:
-        raise core.OpenError(f"cannot open {path}: {cause.strerror}") from cause
+        what = f"cannot open {path}: {cause.strerror}"
+        raise core.OpenError(what, hint="correct the path") from cause
     except (SyntaxError, ValueError, TypeError) as cause:
         what = f"{path}.dir is damaged, and was not changed"
         raise core.CorruptStoreError(what, hint=f"try {path}.bak for it") from cause
 
 
-# The hooks take the arguments that they name, and may leave out the others.
-
-
 @core.hookimpl
 def driver_info() -> core.DriverInfo:
     """Describe the driver; called before anything is opened, also just to look."""
-    return core.DriverInfo(name="keyvalue", config_class=KeyValueConfig)
+    return core.DriverInfo(name="keyvalue", config_class=KeyValueConfig, sql=False)
 
 
 @core.hookimpl
@@ -189,4 +139,11 @@ def open_store(config: KeyValueConfig) -> KeyValueStore:
 def health_check(store: KeyValueStore, timeout: float) -> core.Health:
     """Say how the store is: what is wrong is a value, and nothing is written."""
     started = monotonic()
-    return core.Health.of((store.health(timeout),), latency=monotonic() - started)
+    try:
+        with store.values(timeout) as values:
+            check = core.Check(name="dbm", status="ok", detail=f"{len(values)} values")
+    except core.StoreBusyError as error:
+        check = core.Check(name="dbm", status="unknown", detail=error.message)
+    except core.StoreError as error:
+        check = core.Check(name="dbm", status="failed", detail=error.message)
+    return core.Health.of((check,), latency=monotonic() - started)

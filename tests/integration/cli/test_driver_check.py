@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -97,6 +98,43 @@ def test_a_driver_with_a_path_is_checked_without_any_option(
     assert "  savepoints" in done.out
     assert "  deadlines" not in done.out
     assert list(temporary.iterdir()) == []
+
+
+def test_a_whole_run_ends_in_a_verdict_and_names_what_was_no_part_of_it(
+    run: Run, temporary: Path
+) -> None:
+    done = run("driver", "check", "keyvalue", "--json")
+    (found,) = done.document["runs"]
+    groups = {group["name"]: group for group in found["groups"]}
+    ran = {name for name, group in groups.items() if group["passed"]}
+    left_out = {name for name in groups if groups[name]["not_applicable"]}
+
+    assert (done.code, done.document["verdict"]) == (0, "conformant"), done.out
+    assert (found["complete"], found["sql"], found["findings"]) == (True, False, [])
+    assert ran == {"identity", "config", "secrets", "lifecycle", "health", "traces"}
+    assert {"schema", "savepoints", "migrator", "crash"} <= left_out - ran
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_whole_run_on_sqlite_ends_in_its_verdict(
+    run: Run, loop: Callable[[int, int], tuple[int, Random]]
+) -> None:
+    whole, _ = loop(0, 1)
+    groups = () if whole else ("--group", "identity")
+    done = run("driver", "check", "sqlite", "--json", *groups)
+    (found,) = done.document["runs"]
+
+    assert done.code == 0, done.out
+    assert found["findings"] == []
+    assert found["complete"] == bool(whole)
+    assert found["verdict"] == ("conformant" if whole else "incomplete")
+
+
+def test_a_store_without_sql_needs_a_placeholder(run: Run) -> None:
+    done = run("driver", "check", "keyvalue", "-o", "path=values")
+
+    assert done.code != 0
+    assert "every test would get the same store" in done.err
 
 
 def test_what_the_command_line_cannot_name_is_not_applicable(run: Run) -> None:

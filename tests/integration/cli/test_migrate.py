@@ -96,6 +96,8 @@ def test_status_shows_what_is_pending_and_how_to_apply_it(run: Run) -> None:
         "state": "pending",
         "applied_at": None,
         "ms": None,
+        "digest": None,
+        "applied_by": None,
     }
 
 

@@ -1,6 +1,5 @@
-"""A driver that stops at `core.Store`: its lifecycle, its health, and its files."""
+"""The files of a driver that stops at `core.Store`; the contract has the rest."""
 
-import os
 import stat
 import threading
 from collections.abc import Callable
@@ -49,59 +48,6 @@ def test_values_are_there_when_it_is_opened_again(open_store: Open) -> None:
     assert found == [bytes(range(256)) * 9, b"", None]
 
 
-def test_threads_lose_no_value_of_each_other(open_store: Open, spawn: Spawn) -> None:
-    with open_store() as store:
-
-        def work(worker: int) -> None:
-            for number in range(20):
-                store.put(f"{worker}-{number}", b"%d" % number)
-
-        for future in [spawn(work, worker) for worker in range(4)]:
-            future.result(PATIENCE)
-
-    with open_store() as store:
-        assert core.health_check(store).checks[0].detail == "80 values"
-
-
-def test_after_close_each_use_says_so_and_closing_again_does_nothing(
-    open_store: Open,
-) -> None:
-    store = open_store()
-    store.close()
-    store.close()
-
-    uses: list[Callable[[], object]] = [
-        lambda: store.put("a", b""),
-        lambda: store.get("a"),
-    ]
-    for use in uses:
-        with pytest.raises(core.StoreClosedError):
-            use()
-    assert core.health_check(store).status == "failed"
-    open_store().close()
-
-
-def test_a_forked_child_may_not_use_it(open_store: Open) -> None:
-    store = open_store()
-    pid = os.fork()
-    if pid == 0:
-        code = 1
-        try:
-            store.put("a", b"of the child")
-        except core.StoreClosedError:
-            store.close()
-            code = 0
-        finally:
-            os._exit(code)
-    status = os.waitpid(pid, 0)[1]
-    store.put("b", b"1")
-    store.close()
-
-    assert status == 0
-    with open_store() as store:
-        assert (store.get("a"), store.get("b")) == (None, b"1")
-
-
 def test_close_waits_a_bounded_time_and_who_was_there_first_may_finish(
     open_store: Open, spawn: Spawn
 ) -> None:
@@ -109,7 +55,7 @@ def test_close_waits_a_bounded_time_and_who_was_there_first_may_finish(
     entered, done = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with store._values_in_turn(PATIENCE) as values:
+        with store.values(PATIENCE) as values:
             entered.set()
             done.wait(PATIENCE)
             values[b"a"] = b"1"

@@ -105,7 +105,7 @@ def pgbouncer(postgres_server: DatabaseServer) -> Iterator[PgBouncer]:
 @pytest.fixture(scope="session")
 def own_server() -> Iterator[PostgresServer]:
     """A server that tests may stop; each leaves it running."""
-    with PostgresServer() as server:
+    with PostgresServer(in_memory=True) as server:
         yield server
 
 

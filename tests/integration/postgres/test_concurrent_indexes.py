@@ -163,7 +163,7 @@ def test_one_of_a_schema_that_the_file_names_is_named_with_it(
         plain.execute(f"DROP SCHEMA IF EXISTS {other} CASCADE")
 
     assert f"INVALID index {other}.a_x" in caught.value.message
-    assert "statements 1 to 1 of 2 ran and stay" in caught.value.state
+    assert "statements 1 to 2 of 3 ran and stay" in caught.value.state
 
 
 def test_it_needs_a_file_without_a_transaction(

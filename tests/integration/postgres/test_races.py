@@ -4,26 +4,32 @@ import json
 import subprocess
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 from random import Random
 from time import monotonic
 from typing import Any
 
 import pytest
+from mooring import migrate
 from mooring_postgres.testing import DatabaseServer
 
 Loop = Callable[[int, int], tuple[int, Random]]
+MigrationFile = Callable[..., migrate.Source]
 Start = Callable[..., "subprocess.Popen[str]"]
 
 VERSIONS = [0, 20250603124835, 20250603124915, 20250711163857, 20250711163858]
 
 # For each database that comes in: wait as long as told, then open it, once a thread.
+# An application's own files are in argv[1].
 OPENER = """
     import json, sys, time
     from concurrent.futures import ThreadPoolExecutor
-    from mooring import core
+    from mooring import core, migrate
+
+    seeds = migrate.Source(sys.argv[1], table="seed_versions")
 
     def opened(config, worker):
-        with core.open(config) as store:
+        with core.open(config, migrations=seeds) as store:
             row = {"id": worker, "email": worker, "role": "user"}
             sql = "INSERT INTO users (id, email, role) VALUES (:id, :email, :role)"
             store.execute(sql, row)
@@ -50,12 +56,22 @@ def test_processes_that_open_one_new_database_apply_each_migration_once(
     postgres_server: DatabaseServer,
     start: Start,
     loop: Loop,
+    migration_file: MigrationFile,
     report: Callable[[str], None],
+    tmp_path: Path,
     threads: int,
 ) -> None:
     rounds, random = loop(1, 20)
     processes = min(8 * rounds, 16)
-    children = [start(OPENER) for _ in range(processes)]
+    migration_file(
+        "1_a.sql", "CREATE TABLE seeds (x INT);", "INSERT INTO seeds VALUES (1);"
+    )
+    alone = "-- +goose NO TRANSACTION"
+    migration_file("2_b.sql", "INSERT INTO seeds VALUES (2);", head=alone)
+    index = "CREATE INDEX CONCURRENTLY seeds_x ON seeds (x);"
+    migration_file("3_c.sql", index, head=alone)
+    migration_file("4_d.sql", "INSERT INTO seeds VALUES (3);")
+    children = [start(OPENER, tmp_path / "files") for _ in range(processes)]
     for child in children:
         assert child.stdout is not None
         assert child.stdout.readline() == "ready\n"
@@ -76,6 +92,9 @@ def test_processes_that_open_one_new_database_apply_each_migration_once(
                 "SELECT version_id FROM goose_db_version ORDER BY id"
             )
             versions = [version for (version,) in applied]
+            seeds = plain.execute("SELECT x FROM seeds ORDER BY x").fetchall()
+            noted = plain.execute("SELECT version_id FROM seed_versions ORDER BY id")
+            sources = [version for (version,) in noted]
             written = plain.execute("SELECT count(*) FROM users").fetchone()
             locks = plain.execute("SELECT 1 FROM pg_locks WHERE locktype = 'advisory'")
             left = locks.fetchall()
@@ -83,6 +102,7 @@ def test_processes_that_open_one_new_database_apply_each_migration_once(
 
         assert answers == ["fine\n"] * processes
         assert versions == VERSIONS
+        assert (seeds, sources) == ([(1,), (2,), (3,)], [0, 1, 2, 3, 4])
         assert written == (processes * threads,)
         assert left == []
     report(

@@ -20,6 +20,7 @@ import psutil  # type: ignore[import-untyped]  # it has no annotations
 import psycopg
 import pytest
 from mooring_postgres.testing import DatabaseServer, PostgresServer, ServerError
+from mooring_postgres.testing._memory import memory_folders
 
 # Longer than a machine under load takes.
 PATIENCE = 60.0
@@ -339,6 +340,27 @@ def test_temporary_folder_that_no_socket_can_be_in_is_not_used(
         assert list(folder.iterdir()) == []
 
 
+def test_data_are_kept_in_memory_where_there_is_room_for_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with ExitStack() as stack:
+        folder = common_folder(stack, "memory")
+        monkeypatch.setattr("mooring_postgres.testing._memory._FOLDER", str(folder))
+        monkeypatch.setattr("mooring_postgres.testing._memory._ROOM", 1)
+        with PostgresServer(in_memory=True) as server:
+            assert Path(server.socket_folder).is_relative_to(folder)
+        assert memory_folders() == (str(folder),)
+        monkeypatch.setattr("mooring_postgres.testing._memory._ROOM", 1 << 60)
+        assert memory_folders() == ()
+        with PostgresServer(in_memory=True) as server, server.connect() as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+            assert list(folder.iterdir()) == []
+
+    assert memory_folders() == ()
+    with pytest.raises(ServerError, match="not durable"):
+        PostgresServer(durable=True, in_memory=True)
+
+
 def test_folders_that_are_closed_to_others_stay_closed_and_do_not_matter(
     tmp_path: Path, own: Own
 ) -> None:
@@ -374,12 +396,14 @@ def test_restart_keeps_data_port_and_password(mode: Any) -> None:
 
 
 def test_fast_stop_ends_clients_and_smart_stop_waits_for_them() -> None:
-    with PostgresServer(timeout=2.0) as server, server.connect() as connection:
+    with PostgresServer() as server, server.connect() as connection:
+        server.timeout = 0.5  # not for its start, which takes longer under load
         with pytest.raises(
-            ServerError, match=r"did not stop within 2 s \(mode smart\)"
+            ServerError, match=r"did not stop within 0.5 s \(mode smart\)"
         ):
             server.stop("smart")
         assert connection.execute("SELECT 1").fetchone() == (1,)
+        server.timeout = PATIENCE
         server.stop("fast")
         with pytest.raises(psycopg.errors.AdminShutdown):
             connection.execute("SELECT 1")

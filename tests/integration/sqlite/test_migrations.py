@@ -322,7 +322,7 @@ class TestVersionTable:
         migrator = migrate.Migrator(store)
 
         assert [found.version for found in migrator.status()] == VERSIONS
-        assert migrator.up() == []
+        assert not migrator.up()
         migrator.down(to=0)
         assert versions(tmp_path / "app.db") == [0]
 
@@ -837,44 +837,58 @@ class TestFormat:
 # Opens a store that is at head, and notes every file that this process opens.
 AT_HEAD = """
     import json, sys
-    from mooring import core
+    from mooring import core, migrate
 
     opened = []
     sys.addaudithook(
         lambda event, args: opened.append(str(args[0])) if event == "open" else None
     )
-    with core.open({"driver": "sqlite", "path": sys.argv[1]}) as store:
+    source = migrate.Source(sys.argv[2], table="app_versions")
+    config = {"driver": "sqlite", "path": sys.argv[1]}
+    with core.open(config, migrations=source) as store:
         store.execute("SELECT count(*) FROM users").scalar()
     print(json.dumps(opened))
 """
 
 
 class TestAtHead:
+    @pytest.fixture
+    def thousand(self, tmp_path: Path) -> Path:
+        """The folder of a thousand files."""
+        folder = tmp_path / "files"
+        folder.mkdir()
+        for number in range(1, 1001):
+            text = up(f"CREATE TABLE t{number} (x);")
+            (folder / f"{number}_t.sql").write_text(text)
+        return folder
+
     def test_no_lock_file_and_no_migration_is_opened_and_nothing_written(
-        self, open_sqlite: OpenSqlite, start: Start, tmp_path: Path
+        self, open_sqlite: OpenSqlite, start: Start, thousand: Path, tmp_path: Path
     ) -> None:
         path = tmp_path / "app.db"
-        open_sqlite().close()
+        source = migrate.Source(str(thousand), table="app_versions")
+        open_sqlite(migrations=source).close()
         (tmp_path / "app.db-mooring.lock").unlink()
         before = (digest(path), path.stat().st_mtime_ns)
-        answer, errors = start(AT_HEAD, path).communicate(timeout=60)
+        answer, errors = start(AT_HEAD, path, thousand).communicate(timeout=60)
 
         assert errors == ""
         opened = json.loads(answer)
         assert any(name.endswith((".py", ".pyc")) for name in opened)
         assert [name for name in opened if name.endswith((".sql", ".lock"))] == []
         assert (digest(path), path.stat().st_mtime_ns) == before
-        assert os.listdir(tmp_path) == ["app.db"]
+        assert sorted(os.listdir(tmp_path)) == ["app.db", "files"]
 
     def test_the_same_look_sees_what_a_first_start_opens(
-        self, start: Start, tmp_path: Path
+        self, start: Start, thousand: Path, tmp_path: Path
     ) -> None:
-        answer, errors = start(AT_HEAD, tmp_path / "app.db").communicate(timeout=60)
+        path = tmp_path / "app.db"
+        answer, errors = start(AT_HEAD, path, thousand).communicate(timeout=60)
 
         assert errors == ""
         opened = json.loads(answer)
-        assert sum(name.endswith(".sql") for name in opened) == 4
-        assert sum(name.endswith("-mooring.lock") for name in opened) == 1
+        assert sum(name.endswith(".sql") for name in opened) == 4 + 1000
+        assert sum(name.endswith("-mooring.lock") for name in opened) == 2
 
 
 class TestMigrator:

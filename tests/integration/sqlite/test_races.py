@@ -10,24 +10,29 @@ from random import Random
 from time import monotonic, sleep
 
 import pytest
-from mooring import core
+from mooring import core, migrate
 from mooring_sqlite import SqliteStore
 
 OpenSqlite = Callable[..., SqliteStore]
 Start = Callable[..., "subprocess.Popen[str]"]
 Loop = Callable[[int, int], tuple[int, Random]]
 
-PROCESSES = 8
+MigrationFile = Callable[..., migrate.Source]
+
 VERSIONS = [0, 20250603124835, 20250603124915, 20250711163857, 20250711163858]
 
-# For each path that comes in: wait as long as told, then open it, once a thread.
+# For each path that comes in: wait as long as told, then open it, once a thread. An
+# application's own files are in argv[1].
 OPENER = """
     import sys, time
     from concurrent.futures import ThreadPoolExecutor
-    from mooring import core
+    from mooring import core, migrate
+
+    seeds = migrate.Source(sys.argv[1], table="seed_versions")
 
     def opened(path, worker):
-        with core.open({"driver": "sqlite", "path": path}) as store:
+        config = {"driver": "sqlite", "path": path}
+        with core.open(config, migrations=seeds) as store:
             row = {"id": worker, "email": worker, "role": "user"}
             sql = "INSERT INTO users (id, email, role) VALUES (:id, :email, :role)"
             store.execute(sql, row)
@@ -67,15 +72,23 @@ def rows(path: Path, sql: str) -> list[tuple[object, ...]]:
 
 @pytest.mark.soak
 @pytest.mark.parametrize("threads", [1, 3])
-def test_eight_processes_that_open_one_new_file_apply_each_migration_once(
+def test_processes_that_open_one_new_file_apply_each_migration_once(
     start: Start,
     loop: Loop,
+    migration_file: MigrationFile,
     report: Callable[[str], None],
     tmp_path: Path,
     threads: int,
 ) -> None:
-    rounds, random = loop(5, 20)
-    children = [start(OPENER) for _ in range(PROCESSES)]
+    rounds, random = loop(3, 20)
+    processes = 8 if rounds < 20 else 16
+    migration_file(
+        "1_a.sql", "CREATE TABLE seeds (x INT);", "INSERT INTO seeds VALUES (1);"
+    )
+    alone = "-- +goose NO TRANSACTION"
+    migration_file("2_b.sql", "INSERT INTO seeds VALUES (2);", head=alone)
+    migration_file("3_c.sql", "INSERT INTO seeds VALUES (3);")
+    children = [start(OPENER, tmp_path / "files") for _ in range(processes)]
     for child in children:
         assert child.stdout is not None
         assert child.stdout.readline() == "ready\n"
@@ -91,14 +104,17 @@ def test_eight_processes_that_open_one_new_file_apply_each_migration_once(
         answers = [child.stdout and child.stdout.readline() for child in children]
         slowest = max(slowest, monotonic() - begun)
 
-        assert answers == ["fine\n"] * PROCESSES
+        assert answers == ["fine\n"] * processes
         applied = rows(path, "SELECT version_id FROM goose_db_version ORDER BY id")
         assert [version for (version,) in applied] == VERSIONS
+        assert rows(path, "SELECT x FROM seeds ORDER BY rowid") == [(1,), (2,), (3,)]
+        noted = rows(path, "SELECT version_id FROM seed_versions ORDER BY id")
+        assert noted == [(0,), (1,), (2,), (3,)]
         written = rows(path, "SELECT count(*) FROM users")
-        assert written == [(PROCESSES * threads,)]
+        assert written == [(processes * threads,)]
         assert rows(path, "PRAGMA integrity_check") == [("ok",)]
     report(
-        f"{rounds} rounds of {PROCESSES} processes x {threads} threads: each migration"
+        f"{rounds} rounds of {processes} processes x {threads} threads: each migration"
         f" once, 0 failed, slowest round {slowest:.2f} s"
     )
 

@@ -9,6 +9,7 @@ from importlib import import_module
 from mutant_drivers._capabilities import LACKING
 from mutant_drivers._driver import Driver
 from mutant_drivers._mutant import MUTANTS, Mutant
+from mutant_drivers._plain_driver import PLAIN, PlainDriver
 
 __all__ = ["CONTROLS", "MUTANTS", "Mutant"]
 
@@ -30,14 +31,19 @@ for _topic in (
     "deadlines",
     "concurrency",
     "migrations",
+    "plain_stores",
 ):
     import_module(f"mutant_drivers._{_topic}")
 
 # Without a defect: what the exchange of parts and the harness do breaks nothing.
-CONTROLS: dict[str, Driver] = {"unharmed": Driver("unharmed"), **LACKING}
+CONTROLS: dict[str, Driver | PlainDriver] = {
+    "unharmed": Driver("unharmed"),
+    **LACKING,
+    **PLAIN,
+}
 
 
-def __getattr__(name: str) -> Driver:
+def __getattr__(name: str) -> Driver | PlainDriver:
     if name in CONTROLS:
         return CONTROLS[name]
     if name in MUTANTS:

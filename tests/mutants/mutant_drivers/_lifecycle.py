@@ -100,7 +100,11 @@ class WorksInAForkedChild(Store):
             _pool._pools.discard(pool)
 
 
-@caught_by("test_what_was_committed_outlives_a_process_that_ends_at_once")
+@caught_by(
+    "test_what_was_committed_outlives_a_process_that_ends_at_once",
+    "test_the_database_itself_has_what_was_committed_and_nothing_else",
+    "test_what_was_committed_is_all_that_a_kill_leaves_in_the_database_itself",
+)
 class AcknowledgesTooEarly(Store):
     """A single write is acknowledged before it is committed, with the next one."""
 

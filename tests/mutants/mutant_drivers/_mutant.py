@@ -16,6 +16,7 @@ from mutant_drivers._driver import (
     Transaction,
     Unit,
 )
+from mutant_drivers._plain_driver import PlainDriver, PlainStore
 
 P = TypeVar("P", bound=type[Any])
 
@@ -40,7 +41,7 @@ class Mutant:
     caught_by: tuple[str, ...]
     control: str
     waits: bool
-    driver: Driver = attrs.field(repr=False, eq=False)
+    driver: Driver | PlainDriver = attrs.field(repr=False, eq=False)
 
 
 MUTANTS: dict[str, Mutant] = {}
@@ -71,9 +72,11 @@ def caught_by(
     return register
 
 
-def _driver_with(part: type[Any]) -> type[Driver]:
-    if issubclass(part, Driver):
+def _driver_with(part: type[Any]) -> type[Driver] | type[PlainDriver]:
+    if issubclass(part, (Driver, PlainDriver)):
         return part
+    if issubclass(part, PlainStore):
+        return type("Mutated", (PlainDriver,), {"store_class": part})
     if issubclass(part, Config):
         return type("Mutated", (Driver,), {"base_config": part})
     return type("Mutated", (Driver,), {"store_class": _store_with(part)})

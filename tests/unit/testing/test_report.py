@@ -292,7 +292,7 @@ def test_the_keys_of_the_document_are_these(full: Ran) -> None:
     assert full.document["schema"] == 1
     assert list(full.document["core"]) == ["version", "api"]
     assert list(run) == [
-        *("class", "driver", "distribution", "version", "api", "capabilities"),
+        *("class", "driver", "distribution", "version", "api", "sql", "capabilities"),
         *("verdict", "complete", "counts", "groups", "findings"),
     ]
     counts = [

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from mooring.core import Capability
 
 F = TypeVar("F", bound=Callable[..., Any])
+G = TypeVar("G", bound=type)
 
 _NEEDED = "requires_capabilities"
 _ABSENT = "lacks_capabilities"
@@ -27,22 +28,35 @@ def lacks(*capabilities: Capability) -> Callable[[F], F]:
 
 
 def requires_sql(*features: str) -> Callable[[F], F]:
-    """Let a test apply only where the engine's SQL has all of *features*.
+    """Let a test apply only where there is SQL, and it has all of *features*.
 
     They are no capabilities: nothing but an application's own statements asks for them.
     """
     return _marking(_NEEDED_SQL, frozenset(features))
 
 
+def of_sql(group: G) -> G:
+    """Let all tests of a group apply only to stores that speak SQL."""
+    for name, test in vars(group).items():
+        if name.startswith("test_"):
+            requires_sql()(test)
+    return group
+
+
 def lacks_sql(*features: str) -> Callable[[F], F]:
-    """Let a test apply only where the engine's SQL has none of *features*."""
+    """Let a test apply only where there is SQL, and it has none of *features*."""
     return _marking(_ABSENT_SQL, frozenset(features))
 
 
-def depends_on_capabilities(test: object) -> bool:
-    """Return whether a test is marked by one of these."""
+def depends_on_sql(test: object) -> bool:
+    """Return whether a test applies only to stores that speak SQL."""
+    return hasattr(test, _NEEDED_SQL) or hasattr(test, _ABSENT_SQL)
+
+
+def depends_on_store(test: object) -> bool:
+    """Return whether a test applies to some stores of a driver, and not to others."""
     marks = (_NEEDED, _ABSENT, _NEEDED_SQL, _ABSENT_SQL)
-    return any(hasattr(test, mark) for mark in marks)
+    return any(_marked(test, mark) for mark in marks)
 
 
 def why_not(
@@ -72,7 +86,7 @@ def why_not(
 
 def _marking(name: str, things: frozenset[Any]) -> Callable[[F], F]:
     def mark(test: F) -> F:
-        setattr(test, name, things)
+        setattr(test, name, _marked(test, name) | things)
         return test
 
     return mark

@@ -2,19 +2,15 @@
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
-from subprocess import Popen
-from typing import Any
 
 import pytest
 
 from mooring import core
 from mooring.core import Capability
 from mooring.testing.contract._capabilities import requires
+from mooring.testing.contract._fixture_types import Program, Spawn
+from mooring.testing.contract._patience import PATIENCE
 
-PATIENCE = 40.0
-Spawn = Callable[..., "Future[Any]"]
-Program = Callable[[str], "Popen[str]"]
 INCREMENT = "UPDATE accounts SET amount = amount + :by WHERE id = :id"
 
 

@@ -14,14 +14,20 @@ import pytest
 
 from mooring import core, migrate
 from mooring.core import Capability
-from mooring.testing.contract._capabilities import depends_on_capabilities, why_not
+from mooring.testing.contract._capabilities import (
+    depends_on_sql,
+    depends_on_store,
+    why_not,
+)
+from mooring.testing.contract._fixture_types import OpenStore, Write
+from mooring.testing.contract._given import OPTIONAL, GivenFixtures
 from mooring.testing.contract._migration_file import write_migration
+from mooring.testing.contract._patience import PATIENCE
 from mooring.testing.contract._rounds import rounds
 from mooring.testing.contract._sql_features import sql_features
 from mooring.testing.contract._threads import threads
 
 # Long enough for a machine under load, short enough that a hang is seen as one.
-PATIENCE = 20.0
 
 # The tables that tests make or look for, in the order of their names.
 _TABLES = (
@@ -29,73 +35,63 @@ _TABLES = (
     *("task_states", "users", "workflow_states"),
 )
 
-OpenStore = Callable[..., core.SqlStore]
-
 # Set on a test that `_applies` leaves out; any other skip is one nobody asked for.
 LEFT_OUT = pytest.StashKey[bool]()
 
 
-class ContractFixtures:
+class ContractFixtures(GivenFixtures):
     """The fixtures of `mooring.testing.DriverContract`; `config` is the driver's."""
 
-    # Of the stores of a class, once one was opened; by class, as `config` is.
+    # What is known of the stores of a class; by class, as `config` is.
+    _speaking: ClassVar[dict[type, bool]] = {}
     _present: ClassVar[dict[type, tuple[frozenset[Capability], frozenset[str]]]] = {}
-
-    # -- what a driver may say ------------------------------------------------------
-
-    @pytest.fixture
-    def unreachable_config(self) -> Mapping[str, object] | None:
-        """Options of a store that cannot be reached, such as a port without a server.
-
-        None leaves out the tests that need it.
-        """
-        return None
-
-    @pytest.fixture
-    def hasty(self) -> Mapping[str, object]:
-        """Options that make every wait for a lock or a connection short."""
-        return {"pool_timeout": 0.15}
-
-    @pytest.fixture
-    def leaky(self) -> tuple[str, ...]:
-        """Statements of the engine that would outlive their caller."""
-        return ()
-
-    @pytest.fixture
-    def footprint(self) -> Callable[[core.SqlStore], object]:
-        """Return what a write would change, seen from outside where possible."""
-        # The last one is what a test makes.
-        tables = ("workflow_states", "task_states", "users", "api_keys", "made")
-
-        def count(store: core.SqlStore, table: str) -> object:
-            try:
-                return store.execute(f"SELECT count(*) FROM {table}").scalar()
-            except core.StatementError:
-                return "no such table"
-
-        return lambda store: [count(store, table) for table in tables]
-
-    # -- what the tests ask for -----------------------------------------------------
 
     @pytest.fixture(autouse=True)
     def _applies(self, request: pytest.FixtureRequest) -> None:
         """Leave out a test of what the store does not declare, or nobody gives."""
-        reason = ""
-        named = request.fixturenames
-        if "unreachable_config" in named and not request.getfixturevalue(
-            "unreachable_config"
-        ):
-            reason = "no unreachable_config is given"
-        elif depends_on_capabilities(request.function):
-            kind = type(self)
-            if kind not in self._present:
-                config = request.getfixturevalue("config")
-                with core.open(config, migrate="skip") as store:
-                    self._present[kind] = store.capabilities, sql_features(store)
-            reason = why_not(request.function, *self._present[kind])
+        reason = self._why_not(request)
         if reason:
             request.node.stash[LEFT_OUT] = True
             pytest.skip(reason)
+
+    def _why_not(self, request: pytest.FixtureRequest) -> str:
+        """Return why a test does not apply, "" if it does."""
+        test, kind = request.function, type(self)
+        if depends_on_sql(test):
+            if kind not in self._speaking:
+                self._speaking[kind] = request.getfixturevalue("speaks_sql")
+            if not self._speaking[kind]:
+                return "the driver's stores speak no SQL"
+        for name in OPTIONAL:
+            if name in request.fixturenames and request.getfixturevalue(name) is None:
+                return f"no {name} is given"
+        if not depends_on_store(test):
+            return ""
+        if kind not in self._present:
+            config = request.getfixturevalue("config")
+            with core.open(config, migrate="skip") as store:
+                sql = request.getfixturevalue("speaks_sql")
+                features = sql_features(store) if sql else frozenset[str]()
+                self._present[kind] = store.capabilities, features
+        return why_not(test, *self._present[kind])
+
+    @pytest.fixture
+    def says_closed(
+        self, request: pytest.FixtureRequest
+    ) -> Callable[[core.Store], None]:
+        """Fail unless a store that was closed says so to whoever uses it."""
+        # Not as an argument: without it there is less to see, but something.
+        write: Write | None = request.getfixturevalue("write")
+
+        def says_closed(store: core.Store) -> None:
+            health = core.health_check(store)
+            assert health.status == "failed"
+            assert "closed" in " ".join(check.detail for check in health.checks)
+            if write is not None:
+                with pytest.raises(core.StoreClosedError, match="closed"):
+                    write(store, "after the close")
+
+        return says_closed
 
     @pytest.fixture
     def open_store(self, config: dict[str, object]) -> Iterator[OpenStore]:

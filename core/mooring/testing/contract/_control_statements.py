@@ -8,8 +8,9 @@ import pytest
 from mooring import core
 from mooring.core import Capability
 from mooring.testing.contract._capabilities import requires
+from mooring.testing.contract._fixture_types import OpenStore
+from mooring.testing.contract._statements import add, ids
 
-OpenStore = Callable[..., core.SqlStore]
 CONTROL = [
     "BEGIN",
     "begin",
@@ -72,17 +73,6 @@ def read(store: core.SqlStore, sql: str) -> object:
 def stream(store: core.SqlStore, sql: str) -> object:
     with store.read() as snapshot:
         return list(snapshot.stream(sql))
-
-
-def add(connection: core.Connection, user: str) -> None:
-    connection.execute(
-        "INSERT INTO users (id, email, role) VALUES (:id, :email, 'user')",
-        {"id": user, "email": f"{user}@example.org"},
-    )
-
-
-def ids(connection: core.Connection) -> list[str]:
-    return [row["id"] for row in connection.execute("SELECT id FROM users ORDER BY id")]
 
 
 class ControlStatementsContract:

@@ -1,7 +1,6 @@
 """A process that is killed loses nothing that was acknowledged and leaves no halves."""
 
 import signal
-from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from subprocess import Popen
@@ -11,10 +10,8 @@ from typing import Any
 from mooring import core, migrate
 from mooring.core import Capability
 from mooring.testing.contract._capabilities import requires
-
-PATIENCE = 40.0
-Program = Callable[[str], "Popen[str]"]
-Loop = Callable[[int, int], tuple[int, Random]]
+from mooring.testing.contract._fixture_types import Loop, Program
+from mooring.testing.contract._patience import PATIENCE
 
 # Commits two rows in a transaction from several threads, and prints its number after.
 WRITER = """

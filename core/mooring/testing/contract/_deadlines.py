@@ -3,38 +3,27 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
 from contextvars import Context
 from time import monotonic, sleep
-from typing import Any
 
 import pytest
 
 from mooring import core
 from mooring.core import Capability
 from mooring.testing.contract._capabilities import requires
+from mooring.testing.contract._fixture_types import OpenStore, Spawn
+from mooring.testing.contract._patience import PATIENCE
+from mooring.testing.contract._statements import COUNT, ENDLESS, add
 
-PATIENCE = 20.0
-Spawn = Callable[..., "Future[Any]"]
-OpenStore = Callable[..., core.SqlStore]
 NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
-ENDLESS = NUMBERS + "SELECT count(*) FROM n"
 ENDLESS_WRITE = (
     NUMBERS.replace("SELECT i + 1 FROM n", "SELECT i FROM n")
     + "INSERT INTO users (id, email, role)"
     " SELECT 'u', 'e', 'user' FROM n WHERE i < 0"
 )
-COUNT = "SELECT count(*) FROM users"
 # Where the holder has the only connection, that is what the others wait for.
 BUSY = (core.StoreBusyError, core.PoolTimeoutError)
-
-
-def add(connection: core.Connection, user: str) -> None:
-    connection.execute(
-        "INSERT INTO users (id, email, role) VALUES (:id, :email, 'user')",
-        {"id": user, "email": f"{user}@example.org"},
-    )
 
 
 @contextmanager

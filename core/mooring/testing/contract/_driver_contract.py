@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from mooring.testing.contract._capabilities import of_sql
 from mooring.testing.contract._concurrency import ConcurrencyContract
 from mooring.testing.contract._config import ConfigContract
 from mooring.testing.contract._contract_fixtures import ContractFixtures
@@ -37,43 +38,44 @@ from mooring.testing.contract._traces import TracesContract
 from mooring.testing.contract._unsupported import UnsupportedContract
 from mooring.testing.contract._values import ValuesContract
 
+# A store that speaks no SQL has only those that are not marked: here it is decided.
 GROUPS: tuple[type, ...] = (
     IdentityContract,
     ConfigContract,
     SecretsContract,
     LifecycleContract,
     HealthContract,
-    SchemaContract,
-    MigratorContract,
-    MigrationFailuresContract,
-    ErrorsContract,
-    PicklingContract,
-    ParametersContract,
-    ValuesContract,
-    ResultsContract,
-    RowsIntoClassesContract,
-    ControlStatementsContract,
-    FailedScopeContract,
-    SavepointsContract,
-    NestingContract,
-    SnapshotsContract,
-    StreamsContract,
-    IsolationContract,
-    RunContract,
-    DeadlinesContract,
-    ConcurrencyContract,
-    UnsupportedContract,
-    MigrationsContract,
-    CrashContract,
     TracesContract,
-    HistoriesContract,
+    PicklingContract,
+    of_sql(SchemaContract),
+    of_sql(MigratorContract),
+    of_sql(MigrationFailuresContract),
+    of_sql(ErrorsContract),
+    of_sql(ParametersContract),
+    of_sql(ValuesContract),
+    of_sql(ResultsContract),
+    of_sql(RowsIntoClassesContract),
+    of_sql(ControlStatementsContract),
+    of_sql(FailedScopeContract),
+    of_sql(SavepointsContract),
+    of_sql(NestingContract),
+    of_sql(SnapshotsContract),
+    of_sql(StreamsContract),
+    of_sql(IsolationContract),
+    of_sql(RunContract),
+    of_sql(DeadlinesContract),
+    of_sql(ConcurrencyContract),
+    of_sql(UnsupportedContract),
+    of_sql(MigrationsContract),
+    of_sql(CrashContract),
+    of_sql(HistoriesContract),
 )
 
 
 # Reversed: pytest runs the tests of the last base first, and what is most basic is to
 # fail first.
 class DriverContract(ContractFixtures, *reversed(GROUPS)):  # type: ignore[misc]  # a list of bases
-    """What every driver for SQL must do: derive from it, and give it a ``config``.
+    """What every driver must do: derive from it, and give it a ``config``.
 
     ::
 
@@ -83,7 +85,8 @@ class DriverContract(ContractFixtures, *reversed(GROUPS)):  # type: ignore[misc]
                 return {"driver": "mydriver", "path": str(tmp_path / "data")}
 
     The stores of ``config`` are empty at the beginning of each test. Tests of a
-    capability that the store does not declare are skipped, with it as the reason.
+    capability that the store does not declare are skipped, with it as the reason; so
+    are those of SQL, where the driver declares that its stores speak none.
 
     Attributes:
         known_failures: Tests that the driver does not pass yet, each with the reason.

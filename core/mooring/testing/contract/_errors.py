@@ -9,15 +9,11 @@ import pytest
 from mooring import core
 from mooring.core import Capability
 from mooring.testing.contract._capabilities import requires
+from mooring.testing.contract._statements import KEY, USER
 
-USER = "INSERT INTO users (id, email, role) VALUES (:id, :email, :role)"
 FLOW = (
     "INSERT INTO workflow_states (workflow_exec_id, workflow_id, status, usage)"
     " VALUES (:id, 'w', 'RUNNING', :usage)"
-)
-KEY = (
-    "INSERT INTO api_keys (id, user_id, hash, prefix)"
-    " VALUES (:id, :user, :hash, :prefix)"
 )
 REFUSED: dict[str, tuple[type[core.StoreError], str, dict[str, object]]] = {
     "primary key": (

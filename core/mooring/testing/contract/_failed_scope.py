@@ -2,14 +2,16 @@
 """A transaction keeps all of its work or nothing, and says so when it is nothing."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
 
 from mooring import core
 from mooring.core import Capability
 from mooring.testing.contract._capabilities import lacks_sql, requires, requires_sql
+from mooring.testing.contract._fixture_types import RawQuery
+from mooring.testing.contract._statements import BROKEN, add, ids
 
-BROKEN = "SELECT * FROM there_is_no_such_table"
 DEFERRED = (
     "CREATE TABLE parents (id BIGINT PRIMARY KEY)",
     (
@@ -17,17 +19,6 @@ DEFERRED = (
         " REFERENCES parents (id) DEFERRABLE INITIALLY DEFERRED)"
     ),
 )
-
-
-def add(connection: core.Connection, user: str) -> None:
-    connection.execute(
-        "INSERT INTO users (id, email, role) VALUES (:id, :email, 'user')",
-        {"id": user, "email": f"{user}@example.org"},
-    )
-
-
-def ids(connection: core.Connection) -> list[str]:
-    return [row["id"] for row in connection.execute("SELECT id FROM users ORDER BY id")]
 
 
 class FailedScopeContract:
@@ -39,6 +30,32 @@ class FailedScopeContract:
             add(tx, "u2")
 
         assert ids(store) == ["u1", "u2"]
+
+    def test_the_database_itself_has_what_was_committed_and_nothing_else(
+        self, store: core.SqlStore, raw_query: RawQuery
+    ) -> None:
+        with store.transaction() as tx:
+            add(tx, "u1")
+        with suppress(ZeroDivisionError), store.transaction() as tx:
+            add(tx, "undone")
+            raise ZeroDivisionError
+        with suppress(core.TransactionAbortedError), store.transaction() as tx:
+            add(tx, "failed")
+            with suppress(core.StatementError):
+                tx.execute(BROKEN)
+        add(store, "u2")
+
+        assert raw_query("SELECT id FROM users ORDER BY id") == [("u1",), ("u2",)]
+
+    def test_the_database_itself_has_nothing_of_a_block_before_its_end(
+        self, store: core.SqlStore, raw_query: RawQuery
+    ) -> None:
+        with store.transaction() as tx:
+            add(tx, "u1")
+            before = raw_query("SELECT id FROM users")
+
+        assert before == []
+        assert raw_query("SELECT id FROM users") == [("u1",)]
 
     def test_return_out_of_the_block_commits(self, store: core.SqlStore) -> None:
         def work() -> str:

@@ -1,15 +1,16 @@
 """What clients at work saw is checked afterwards for every known anomaly."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
-from subprocess import Popen
 
 import pytest
 
 from mooring import core
 from mooring.core import Capability
 from mooring.testing.contract._capabilities import requires
+from mooring.testing.contract._fixture_types import Loop, OpenStore, Program
+from mooring.testing.contract._patience import PATIENCE
 from mooring.testing.history import (
     TABLES,
     Client,
@@ -18,11 +19,6 @@ from mooring.testing.history import (
     load,
     run_clients,
 )
-
-PATIENCE = 60.0
-Program = Callable[[str], "Popen[str]"]
-OpenStore = Callable[..., core.SqlStore]
-Loop = Callable[[int, int], tuple[int, Random]]
 
 
 def assert_in_order(history: Sequence[Txn], store: core.SqlStore) -> None:

@@ -3,9 +3,7 @@
 import inspect
 import json
 import sys
-from collections.abc import Callable
 from pkgutil import resolve_name
-from subprocess import Popen
 from typing import Any
 
 import pytest
@@ -13,9 +11,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from mooring import core
+from mooring.testing.contract._fixture_types import Program
+from mooring.testing.contract._patience import PATIENCE
 
-PATIENCE = 40.0
-Program = Callable[[str], "Popen[str]"]
 # The arguments that each hook of API version 1 may name.
 HOOKS: dict[str, set[str]] = {
     "driver_info": set(),

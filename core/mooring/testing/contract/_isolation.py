@@ -2,8 +2,6 @@
 """What transactions see of each other."""
 
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, Literal
 
@@ -12,9 +10,9 @@ import pytest
 from mooring import core
 from mooring.core import Capability
 from mooring.testing.contract._capabilities import requires
-
-PATIENCE = 20.0
-Spawn = Callable[..., "Future[Any]"]
+from mooring.testing.contract._fixture_types import Spawn
+from mooring.testing.contract._patience import PATIENCE
+from mooring.testing.contract._statements import count
 
 
 def put(connection: core.Connection, user: str, role: str) -> None:
@@ -22,12 +20,6 @@ def put(connection: core.Connection, user: str, role: str) -> None:
         "INSERT INTO users (id, email, role) VALUES (:id, :email, :role)",
         {"id": user, "email": f"{user}@example.org", "role": role},
     )
-
-
-def count(connection: core.Connection) -> int:
-    found = connection.execute("SELECT count(*) FROM users").scalar()
-    assert isinstance(found, int)
-    return found
 
 
 def commits_and_rolls_back(

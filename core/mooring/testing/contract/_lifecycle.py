@@ -5,7 +5,6 @@ import threading
 import warnings
 import weakref
 from collections.abc import Callable
-from concurrent.futures import Future
 from pathlib import Path
 from subprocess import Popen
 from time import monotonic
@@ -16,17 +15,22 @@ import pytest
 
 from mooring import core
 from mooring.core import Capability
-from mooring.testing.contract._capabilities import requires
+from mooring.testing.contract._capabilities import lacks, requires, requires_sql
+from mooring.testing.contract._fixture_types import (
+    Holds,
+    OpenStore,
+    Program,
+    RawQuery,
+    Spawn,
+    Write,
+)
+from mooring.testing.contract._forked import in_child
+from mooring.testing.contract._patience import PATIENCE
+from mooring.testing.contract._statements import ADD, COUNT
 
-PATIENCE = 20.0
-Spawn = Callable[..., "Future[Any]"]
-Program = Callable[[str], "Popen[str]"]
-OpenStore = Callable[..., core.SqlStore]
-COUNT = "SELECT count(*) FROM users"
-ADD = "INSERT INTO users (id, email, role) VALUES (:id, :id, 'user')"
+SaysClosed = Callable[[core.Store], None]
 USES: dict[str, Callable[[core.SqlStore], object]] = {
     "execute": lambda store: store.execute(COUNT),
-    "a write": lambda store: store.execute(ADD, {"id": "u"}),
     "transaction": lambda store: store.transaction().__enter__(),
     "read": lambda store: store.read().__enter__(),
 }
@@ -61,6 +65,18 @@ def refused(use):
 """
 
 
+# Commits one row, and is killed in the transaction of another.
+KILLED = """
+import os, signal
+add = "INSERT INTO users (id, email, role) VALUES (:id, :id, 'user')"
+store = core.open(config)
+store.execute(add, {"id": "u1"})
+with store.transaction() as tx:
+    tx.execute(add, {"id": "u2"})
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
 def run_to_its_end(process: "Popen[str]") -> None:
     _, errors = process.communicate(timeout=PATIENCE)
 
@@ -71,14 +87,14 @@ class LifecycleContract:
     """Open, used, closed: once, in order, and in the process that opened it."""
 
     def test_a_store_is_what_its_protocols_ask_for(
-        self, store: core.SqlStore, config: dict[str, object]
+        self, store: core.Store, config: dict[str, object], *, speaks_sql: bool
     ) -> None:
-        assert isinstance(store, core.SqlStore)
+        assert isinstance(store, core.SqlStore if speaks_sql else core.Store)
         assert store.driver == config["driver"] == store.config.driver
         assert weakref.ref(store)() is store
 
     def test_a_store_has_no_capability_that_its_driver_does_not_declare(
-        self, store: core.SqlStore
+        self, store: core.Store
     ) -> None:
         declared = core.default_registry().info(store.driver).capabilities
         (entry,) = [entry for entry in core.drivers() if entry.name == store.driver]
@@ -104,23 +120,37 @@ class LifecycleContract:
             core.open(config, **options)
         assert list(tmp_path.iterdir()) == []
 
-    def test_leaving_the_block_closes(self, config: dict[str, object]) -> None:
+    def test_leaving_the_block_closes(
+        self, config: dict[str, object], says_closed: SaysClosed
+    ) -> None:
         with core.open(config) as store:
-            store.execute(COUNT)
+            assert core.health_check(store).ok
 
-        with pytest.raises(core.StoreClosedError):
-            store.execute(COUNT)
+        says_closed(store)
 
     def test_an_exception_in_the_block_closes_and_goes_on(
-        self,
-        config: dict[str, object],
+        self, config: dict[str, object], says_closed: SaysClosed
     ) -> None:
         with pytest.raises(ZeroDivisionError), core.open(config) as store:
             raise ZeroDivisionError
 
-        with pytest.raises(core.StoreClosedError):
-            store.execute(COUNT)
+        says_closed(store)
 
+    def test_a_write_after_close_says_so(
+        self, store: core.Store, write: Write, holds: Holds
+    ) -> None:
+        write(store, "u1")
+        assert holds(store, "u1")
+        store.close()
+
+        for use in (write, holds):
+            with pytest.raises(core.StoreClosedError, match="closed") as caught:
+                use(store, "u1")
+
+            assert caught.value.hint is not None
+            assert not caught.value.retryable
+
+    @requires_sql()
     @pytest.mark.parametrize("use", USES.values(), ids=USES)
     def test_every_use_after_close_says_so(
         self, store: core.SqlStore, use: Callable[[core.SqlStore], object]
@@ -133,6 +163,7 @@ class LifecycleContract:
         assert caught.value.hint is not None
         assert not caught.value.retryable
 
+    @requires_sql()
     @requires(Capability.SERIALIZABLE)
     def test_run_after_close_says_so(self, store: core.SqlStore) -> None:
         store.close()
@@ -140,15 +171,17 @@ class LifecycleContract:
         with pytest.raises(core.StoreClosedError, match="closed"):
             store.run(lambda tx: tx.execute(COUNT))
 
-    def test_closing_again_does_nothing(self, store: core.SqlStore) -> None:
+    def test_closing_again_does_nothing(
+        self, store: core.Store, says_closed: SaysClosed
+    ) -> None:
         store.close()
         store.close()
-        with pytest.raises(core.StoreClosedError), store:
-            store.execute(COUNT)
+        with store:
+            says_closed(store)
 
     def test_repr_names_the_driver_and_the_state_and_no_secret(
         self,
-        store: core.SqlStore,
+        store: core.Store,
     ) -> None:
         secrets = [
             value.reveal()
@@ -156,8 +189,9 @@ class LifecycleContract:
             if isinstance(value, core.Secret)
         ]
         texts = [repr(store), str(store)]
-        with store.transaction():
-            texts.append(repr(store))
+        if isinstance(store, core.SqlStore):
+            with store.transaction():
+                texts.append(repr(store))
         store.close()
 
         for text in texts:
@@ -182,16 +216,19 @@ class LifecycleContract:
         self, config: dict[str, object]
     ) -> None:
         store = core.open(config)
-        with store.transaction() as tx:
-            tx.execute(ADD, {"id": "u1"})
+        if isinstance(store, core.SqlStore):
+            with store.transaction() as tx:
+                tx.execute(ADD, {"id": "u1"})
+            del tx
         store.close()
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            del store, tx
+            del store
             gc.collect()
 
         assert not caught
 
+    @requires_sql()
     def test_close_waits_a_bounded_time_and_says_who_has_a_connection(
         self, open_store: OpenStore, spawn: Spawn
     ) -> None:
@@ -221,6 +258,7 @@ class LifecycleContract:
         assert "close_timeout" in caught.value.hint
         store.close()
 
+    @requires_sql()
     def test_close_is_patient_with_who_is_about_to_leave(
         self, open_store: OpenStore, spawn: Spawn
     ) -> None:
@@ -245,6 +283,7 @@ class LifecycleContract:
         with pytest.raises(core.StoreClosedError):
             store.execute(COUNT)
 
+    @requires_sql()
     def test_who_waits_for_a_connection_is_told_of_the_close(
         self, open_store: OpenStore, spawn: Spawn
     ) -> None:
@@ -270,14 +309,29 @@ class LifecycleContract:
         assert isinstance(error, core.StoreClosedError)
 
     def test_closing_in_many_threads_is_closing_once(
-        self, store: core.SqlStore, spawn: Spawn
+        self, store: core.Store, spawn: Spawn, says_closed: SaysClosed
     ) -> None:
         for future in [spawn(store.close) for _ in range(8)]:
             future.result(PATIENCE)
 
-        with pytest.raises(core.StoreClosedError):
-            store.execute(COUNT)
+        says_closed(store)
 
+    def test_threads_lose_nothing_of_each_other(
+        self, store: core.Store, write: Write, holds: Holds, spawn: Spawn
+    ) -> None:
+        def work(worker: int) -> list[str]:
+            names = [f"{worker}-{number}" for number in range(8)]
+            for name in names:
+                write(store, name)
+                assert holds(store, name)
+            return names
+
+        for future in [spawn(work, worker) for worker in range(4)]:
+            for name in future.result(PATIENCE):
+                assert holds(store, name)
+        assert not holds(store, "nobody's")
+
+    @requires_sql()
     def test_a_store_that_cannot_be_migrated_is_closed(
         self, config: dict[str, object]
     ) -> None:
@@ -291,33 +345,74 @@ class LifecycleContract:
 
     @requires(Capability.DURABLE)
     def test_what_was_committed_is_there_when_it_is_opened_again(
-        self,
-        config: dict[str, object],
+        self, config: dict[str, object], write: Write, holds: Holds
     ) -> None:
         with core.open(config) as store:
-            store.execute(ADD, {"id": "u1"})
+            write(store, "u1")
         with core.open(config) as store:
-            assert store.execute(COUNT).scalar() == 1
+            assert holds(store, "u1")
 
+    @requires_sql()
     @requires(Capability.DURABLE)
     def test_what_was_committed_outlives_a_process_that_ends_at_once(
         self, config: dict[str, object], program: Program
     ) -> None:
-        process = program(
-            "import os, signal\n"
-            "store = core.open(config)\n"
-            "sql = \"INSERT INTO users (id, email, role) VALUES (:id, :id, 'user')\"\n"
-            "store.execute(sql, {'id': 'u1'})\n"
-            "with store.transaction() as tx:\n"
-            "    tx.execute(sql, {'id': 'u2'})\n"
-            "    os.kill(os.getpid(), signal.SIGKILL)\n"
-        )
-        process.communicate(timeout=PATIENCE)
+        program(KILLED).communicate(timeout=PATIENCE)
 
         with core.open(config) as store:
             found = [row["id"] for row in store.execute("SELECT id FROM users")]
         assert found == ["u1"]
 
+    @requires_sql()
+    @requires(Capability.DURABLE)
+    def test_what_was_committed_is_all_that_a_kill_leaves_in_the_database_itself(
+        self, program: Program, raw_query: RawQuery
+    ) -> None:
+        program(KILLED).communicate(timeout=PATIENCE)
+
+        assert raw_query("SELECT id FROM users") == [("u1",)]
+
+    def test_a_forked_child_may_not_use_the_store_and_does_not_harm_it(
+        self, store: core.Store, write: Write, holds: Holds
+    ) -> None:
+        def work() -> None:
+            for use in (write, holds):
+                with pytest.raises(core.StoreClosedError, match="process") as caught:
+                    use(store, "of the child")
+                assert caught.value.hint
+            assert not core.health_check(store).ok
+            store.close()
+
+        write(store, "u1")
+        assert in_child(work, PATIENCE) == ""
+        write(store, "u2")
+
+        assert [holds(store, name) for name in ("u1", "u2")] == [True, True]
+        assert not holds(store, "of the child")
+        assert core.health_check(store).ok
+
+    @lacks(Capability.MULTI_PROCESS)
+    def test_without_multi_process_a_second_process_does_not_get_at_the_data(
+        self, store: core.Store, config: dict[str, object], write: Write, holds: Holds
+    ) -> None:
+        def work() -> None:
+            try:
+                own = core.open({**config, "connect_timeout": 0.2})
+            except core.StoreBusyError as busy:
+                refusal = busy
+            else:
+                with own:
+                    assert not holds(own, "u1")
+                return
+            assert refusal.hint
+            assert "process" in refusal.message
+
+        write(store, "u1")
+        assert in_child(work, PATIENCE) == ""
+
+        assert holds(store, "u1")
+
+    @requires_sql()
     def test_a_forked_child_is_told_that_the_store_is_not_its_own(
         self,
         program: Program,
@@ -338,6 +433,7 @@ class LifecycleContract:
             )
         )
 
+    @requires_sql()
     def test_a_forked_child_that_forgets_the_store_harms_nobody(
         self, program: Program
     ) -> None:
@@ -357,6 +453,7 @@ class LifecycleContract:
             )
         )
 
+    @requires_sql()
     def test_a_scope_that_was_open_at_the_fork_belongs_to_the_parent(
         self,
         program: Program,
@@ -378,6 +475,7 @@ class LifecycleContract:
             )
         )
 
+    @requires_sql()
     @requires(Capability.SAVEPOINTS)
     def test_a_forked_child_may_not_set_a_savepoint_for_its_parent(
         self,
@@ -394,6 +492,7 @@ class LifecycleContract:
             )
         )
 
+    @requires_sql()
     @requires(Capability.MULTI_PROCESS)
     def test_a_forked_child_may_open_a_store_of_its_own(self, program: Program) -> None:
         run_to_its_end(

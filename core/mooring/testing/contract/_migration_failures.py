@@ -7,16 +7,10 @@ import pytest
 from mooring import core, migrate
 from mooring.core import Capability
 from mooring.testing.contract._capabilities import requires
-
-MigrationFile = Callable[..., migrate.Source]
-TablesOf = Callable[[core.SqlStore], list[str]]
+from mooring.testing.contract._fixture_types import MigrationFile, TablesOf
+from mooring.testing.contract._migration_file import assert_stands_at, versions
 
 NO_TRANSACTION = "-- +goose NO TRANSACTION"
-
-
-def versions(store: core.SqlStore) -> list[int]:
-    rows = store.execute("SELECT version_id FROM goose_db_version ORDER BY id")
-    return [row["version_id"] for row in rows]
 
 
 class MigrationFailuresContract:
@@ -40,9 +34,8 @@ class MigrationFailuresContract:
             migrator.up()
         error = caught.value
         assert (error.file, error.version) == ("2_b.sql", 2)
-        assert (error.line, error.column) == (4, 3)
+        assert_stands_at(error, 4, 3, piece=3)
         assert error.statement == "INSERT INTO b\n  VALEUS (1);"
-        assert "2_b.sql:4:3" in error.message
         assert "nothing of this file was kept" in error.state
         assert "version 1" in error.state
         assert isinstance(error.__cause__, core.StatementError)
@@ -101,6 +94,28 @@ class MigrationFailuresContract:
         assert versions(empty) == [0]
         assert tables() == {"a"}
         assert empty.execute("SELECT x FROM a").scalar() == 1
+
+    def test_a_file_without_a_transaction_goes_on_behind_what_ran(
+        self, empty: core.SqlStore, migration_file: MigrationFile
+    ) -> None:
+        ran = ("CREATE TABLE a (x int);", "INSERT INTO a VALUES (1);")
+        wrong = "INSERT INTO nowhere VALUES (2);"
+        migration_file("1_a.sql", *ran, wrong, head=NO_TRANSACTION)
+        source = migration_file("2_b.sql", "CREATE TABLE b (x int);")
+        migrator = migrate.Migrator(empty, source)
+        with pytest.raises(core.MigrationFailedError):
+            migrator.up()
+        assert migrator.status().unfinished is not None
+        with pytest.raises(core.MigrationUnfinishedError) as caught:
+            migrator.up()
+        assert (caught.value.done, caught.value.running) == (2, False)
+
+        right = "INSERT INTO a VALUES (2);"
+        migration_file("1_a.sql", *ran, right, head=NO_TRANSACTION)
+        done = migrator.up(resume="again")
+        assert [step.version for step in done] == [1, 2]
+        assert empty.execute("SELECT sum(x) FROM a").scalar() == 3
+        assert migrator.status().state == "current"
 
     @requires(Capability.TRANSACTIONAL_DDL)
     @pytest.mark.parametrize("word", ["BEGIN", "COMMIT", "END", "ROLLBACK", "begin"])
@@ -221,6 +236,21 @@ class MigrationFailuresContract:
             assert tables() == {"a"}
         empty.execute("INSERT INTO a VALUES (1)")
 
+    def test_bounds_for_statements_are_taken_or_refused_and_end_with_the_run(
+        self,
+        empty: core.SqlStore,
+        migration_file: MigrationFile,
+        tables: Callable[[], set[str]],
+    ) -> None:
+        source = migration_file("1_a.sql", "CREATE TABLE a (x int);")
+        bounds = migrate.Rules(statement_timeout=20, table_lock_timeout=10)
+        try:
+            done = len(migrate.Migrator(empty, source, rules=bounds).up())
+        except core.UnsupportedByDriver:
+            done = 0
+        assert tables() == ({"a"} if done else set())
+        assert len(migrate.Migrator(empty, source).up()) == 1 - done
+
     @requires(Capability.TRANSACTIONAL_DDL)
     def test_a_byte_order_mark_hides_no_commit(
         self,
@@ -230,8 +260,10 @@ class MigrationFailuresContract:
     ) -> None:
         source = migration_file("1_a.sql", "CREATE TABLE a (x int);", "\ufeffCOMMIT;")
 
+        # Strict, as an engine may let a file commit, and there it is a warning only.
+        strict = migrate.Rules(strict=True)
         with pytest.raises(core.MigrationFailedError, match="COMMIT") as caught:
-            migrate.Migrator(empty, source).up()
+            migrate.Migrator(empty, source, rules=strict).up()
         assert caught.value.line == 3
         assert tables() == set()
 

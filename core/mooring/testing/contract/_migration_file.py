@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mooring import migrate
+from mooring import core, migrate
 
 
 def write_migration(
@@ -31,3 +31,32 @@ def write_migration(
     (folder / name).write_text("\n".join([*lines, ""]))
     options = {"table": table} if table else {}
     return migrate.Source(str(folder), **options)
+
+
+def assert_stands_at(
+    error: core.MigrationFailedError, line: int, column: int | None, *, piece: int
+) -> None:
+    """Hold the place of an error to what is asked of it, in all groups.
+
+    It is where the engine points, to the column; where the engine does not say, it is
+    the first line of the piece that failed, and no column.
+
+    Args:
+        error: What is looked at.
+        line: Where an engine points that does, 1-based.
+        column: The same; None where engines differ.
+        piece: The first line of the piece that failed.
+    """
+    if error.column is None:
+        assert error.line in (line, piece)
+    else:
+        assert error.line == line
+        assert column in (None, error.column)
+    place = f"{error.file}:{error.line}" + (f":{error.column}" if error.column else "")
+    assert place in error.message
+
+
+def versions(store: core.SqlStore) -> list[int]:
+    """Return what is noted as applied, in the usual table, in the order of its rows."""
+    rows = store.execute("SELECT version_id FROM goose_db_version ORDER BY id")
+    return [row["version_id"] for row in rows]

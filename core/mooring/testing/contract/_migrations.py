@@ -1,11 +1,9 @@
 """What a driver does for `mooring.migrate`: its folder, its units, its lock."""
 
 import threading
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from subprocess import Popen
 from time import monotonic
 from typing import Any
 
@@ -14,8 +12,10 @@ import pytest
 from mooring import core, migrate
 from mooring.core import Capability
 from mooring.testing.contract._capabilities import requires
+from mooring.testing.contract._fixture_types import Program, Spawn
+from mooring.testing.contract._migration_file import assert_stands_at
+from mooring.testing.contract._patience import PATIENCE
 
-PATIENCE = 40.0
 TABLE = "goose_db_version"
 OWN = {
     20250603124835: "20250603124835_create_workflow_states.sql",
@@ -46,9 +46,6 @@ DROP TABLE second_notes;
 BROKEN = SECOND + "-- never reached\n"
 BROKEN = BROKEN.replace("UPDATE second_notes SET", "UPDATE nowhere SET")
 BROKEN_LINE = 1 + BROKEN[: BROKEN.index("UPDATE nowhere")].count("\n")
-
-Spawn = Callable[..., "Future[Any]"]
-Program = Callable[[str], "Popen[str]"]
 
 
 def write(folder: Path, files: Mapping[str, str]) -> migrate.Source:
@@ -153,7 +150,7 @@ class MigrationsContract:
     ) -> None:
         before = store.execute(f"SELECT * FROM {TABLE} ORDER BY id").all()
         for _ in range(2):
-            assert migrate.Migrator(store).up() == []
+            assert not migrate.Migrator(store).up()
         if Capability.MULTI_PROCESS in store.capabilities:
             core.open(config).close()
 
@@ -222,8 +219,7 @@ class MigrationsContract:
         error = caught.value
 
         assert (error.file, error.version) == ("2_second.sql", 2)
-        # Where the engine does not say where, it is the line of the whole piece.
-        assert error.line in (BROKEN_LINE, 3)
+        assert_stands_at(error, BROKEN_LINE, None, piece=3)
         assert "nowhere" in str(error)
         assert isinstance(error.__cause__, core.StoreError)
         assert 2 not in applied(store, source.table)

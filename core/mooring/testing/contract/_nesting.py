@@ -4,7 +4,7 @@
 import asyncio
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from time import monotonic
 from typing import Any
@@ -14,22 +14,9 @@ import pytest
 from mooring import core
 from mooring.core import Capability
 from mooring.testing.contract._capabilities import requires
-
-PATIENCE = 20.0
-Spawn = Callable[..., "Future[Any]"]
-OpenStore = Callable[..., core.SqlStore]
-COUNT = "SELECT count(*) FROM users"
-
-
-def add(connection: core.Connection, user: str) -> None:
-    connection.execute(
-        "INSERT INTO users (id, email, role) VALUES (:id, :email, 'user')",
-        {"id": user, "email": f"{user}@example.org"},
-    )
-
-
-def count(connection: core.Connection) -> object:
-    return connection.execute(COUNT).scalar()
+from mooring.testing.contract._fixture_types import OpenStore, Spawn
+from mooring.testing.contract._patience import PATIENCE
+from mooring.testing.contract._statements import add, count
 
 
 def enter(block: Any) -> Any:

@@ -7,8 +7,8 @@ import pytest
 from mooring import core
 from mooring.core import Capability
 from mooring.testing.contract._capabilities import requires
+from mooring.testing.contract._statements import ADD
 
-ADD = "INSERT INTO users (id, email, role) VALUES (:id, :id, 'user')"
 EVERY = "SELECT id, role FROM users ORDER BY id"
 UPSERT = "INSERT INTO users (id, email, role) VALUES ('u1', 'x', 'user')"
 

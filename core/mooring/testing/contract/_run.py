@@ -1,8 +1,6 @@
 """``store.run``: a serializable transaction that is run again on conflicts."""
 
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future
 from contextvars import ContextVar
 from typing import Any
 
@@ -11,20 +9,9 @@ import pytest
 from mooring import core
 from mooring.core import Capability
 from mooring.testing.contract._capabilities import requires
-
-PATIENCE = 40.0
-Spawn = Callable[..., "Future[Any]"]
-
-
-def add(connection: core.Connection, user: str) -> None:
-    connection.execute(
-        "INSERT INTO users (id, email, role) VALUES (:id, :email, 'user')",
-        {"id": user, "email": f"{user}@example.org"},
-    )
-
-
-def ids(connection: core.Connection) -> list[str]:
-    return [row["id"] for row in connection.execute("SELECT id FROM users ORDER BY id")]
+from mooring.testing.contract._fixture_types import Spawn
+from mooring.testing.contract._patience import PATIENCE
+from mooring.testing.contract._statements import add, ids
 
 
 class Work:

@@ -8,19 +8,7 @@ import pytest
 from mooring import core
 from mooring.core import Capability
 from mooring.testing.contract._capabilities import requires, requires_sql
-
-BROKEN = "SELECT * FROM there_is_no_such_table"
-
-
-def add(connection: core.Connection, user: str) -> None:
-    connection.execute(
-        "INSERT INTO users (id, email, role) VALUES (:id, :email, 'user')",
-        {"id": user, "email": f"{user}@example.org"},
-    )
-
-
-def ids(connection: core.Connection) -> list[str]:
-    return [row["id"] for row in connection.execute("SELECT id FROM users ORDER BY id")]
+from mooring.testing.contract._statements import BROKEN, add, ids
 
 
 def adding(tx: core.Transaction, user: str) -> Iterator[None]:

@@ -2,11 +2,9 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import product
-from typing import Any
 
 import attrs
 import pytest
@@ -14,11 +12,10 @@ import pytest
 from mooring import core, migrate
 from mooring.core import Capability
 from mooring.testing.contract._capabilities import requires
-
-PATIENCE = 20.0
-Spawn = Callable[..., "Future[Any]"]
-OpenStore = Callable[..., core.SqlStore]
-TablesOf = Callable[[core.SqlStore], list[str]]
+from mooring.testing.contract._fixture_types import OpenStore, Spawn, TablesOf
+from mooring.testing.contract._migration_file import versions
+from mooring.testing.contract._patience import PATIENCE
+from mooring.testing.contract._statements import KEY, USER
 
 VERSIONS = [20250603124835, 20250603124915, 20250711163857, 20250711163858]
 OUR_TABLES = {"goose_db_version", "mooring_migrations"}
@@ -35,11 +32,6 @@ TYPED = (
     "INSERT INTO task_states (component, status, task_exec_id, task_id,"
     " workflow_exec_id, workflow_id, execution_type, agent_id, action_id, tool_id)"
     " VALUES ('task', 'PENDING', :id, 't', 'f1', 'w', :type, :agent, :action, :tool)"
-)
-USER = "INSERT INTO users (id, email, role) VALUES (:id, :email, :role)"
-KEY = (
-    "INSERT INTO api_keys (id, user_id, hash, prefix)"
-    " VALUES (:id, :user, :hash, :prefix)"
 )
 COLUMNS = {
     "workflow_states": "workflow_exec_id workflow_id status usage input output error"
@@ -81,11 +73,6 @@ class Made:
 
 def count(connection: core.Connection, table: str) -> int:
     return int(connection.execute(f"SELECT count(*) FROM {table}").scalar())
-
-
-def versions(store: core.SqlStore) -> list[int]:
-    rows = store.execute("SELECT version_id FROM goose_db_version ORDER BY id")
-    return [row["version_id"] for row in rows]
 
 
 def fill(store: core.SqlStore) -> None:
@@ -150,7 +137,7 @@ class SchemaContract:
         fill(first)
         before = footprint(first)
         for _ in range(3):
-            assert migrate.Migrator(open_store()).up() == []
+            assert not migrate.Migrator(open_store()).up()
 
         assert footprint(first) == before
         assert versions(first) == [0, *VERSIONS]

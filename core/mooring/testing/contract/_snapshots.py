@@ -2,7 +2,6 @@
 """``store.read()``: one consistent state, read only, streamed if it is large."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from typing import Any
 
 import pytest
@@ -10,17 +9,11 @@ import pytest
 from mooring import core
 from mooring.core import Capability
 from mooring.testing.contract._capabilities import lacks, requires
+from mooring.testing.contract._fixture_types import Spawn
+from mooring.testing.contract._patience import PATIENCE
+from mooring.testing.contract._statements import ADD, COUNT, add
 
-PATIENCE = 20.0
-Spawn = Callable[..., "Future[Any]"]
-COUNT = "SELECT count(*) FROM users"
 EVERY = "SELECT id FROM users ORDER BY id"
-ADD = "INSERT INTO users (id, email, role) VALUES (:id, :id, 'user')"
-
-
-def add(connection: core.Connection, *users: str) -> None:
-    for user in users:
-        connection.execute(ADD, {"id": user})
 
 
 def fill(store: core.SqlStore, rows: int) -> list[str]:

@@ -1,11 +1,9 @@
 """What a stream must do besides yielding its rows: see the group on snapshots."""
 
-from collections.abc import Callable
 from itertools import islice
 
-from mooring import core
+from mooring.testing.contract._fixture_types import OpenStore
 
-OpenStore = Callable[..., core.SqlStore]
 ENDLESS = (
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n"
 )

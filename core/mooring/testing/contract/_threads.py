@@ -6,8 +6,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any
 
-# Seconds for one that does not hang, on a machine under load.
-_PATIENCE = 20.0
+from mooring.testing.contract._patience import PATIENCE
 
 
 @contextmanager
@@ -36,6 +35,6 @@ def threads() -> Iterator[Callable[..., "Future[Any]"]]:
 
     yield spawn
     for thread in started:
-        thread.join(_PATIENCE)
+        thread.join(PATIENCE)
 
     assert not [thread.name for thread in started if thread.is_alive()]

@@ -9,8 +9,7 @@ import sys
 import threading
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep
@@ -20,16 +19,11 @@ import pytest
 
 from mooring import core, migrate
 from mooring.core import Capability
+from mooring.testing.contract._capabilities import requires_sql
+from mooring.testing.contract._fixture_types import Holds, Spawn, Write
+from mooring.testing.contract._patience import PATIENCE
+from mooring.testing.contract._statements import ADD, COUNT, ENDLESS
 
-PATIENCE = 20.0
-Spawn = Callable[..., "Future[Any]"]
-
-ADD = "INSERT INTO users (id, email, role) VALUES (:id, :id, 'user')"
-COUNT = "SELECT count(*) FROM users"
-ENDLESS = (
-    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
-    " SELECT count(*) FROM n"
-)
 BROKEN = "-- +goose Up\nCREATE TABLE broken (id BIGINT);\nSELEC 1;\n"
 # Where a process sees its own open descriptors.
 _DESCRIPTORS = ("/proc/self/fd", "/dev/fd")
@@ -89,11 +83,19 @@ class TracesContract:
     @pytest.fixture
     def warm(self, config: dict[str, object]) -> Counter[str]:
         """What the process holds once it has used such a store, and closed it."""
-        with core.open(config) as store:
-            store.execute(COUNT)
-            core.health_check(store, deep=True)
+        _used(config)
         return held()
 
+    def test_after_an_open_and_a_close_nothing_is_left(
+        self, warm: Counter[str], config: dict[str, object]
+    ) -> None:
+        for _ in range(3):
+            with _no_warning():
+                _used(config)
+
+        assert left_since(warm) == Counter()
+
+    @requires_sql()
     def test_after_writers_and_readers_no_thread_and_no_descriptor_is_left(
         self, warm: Counter[str], config: dict[str, object], spawn: Spawn
     ) -> None:
@@ -138,6 +140,7 @@ class TracesContract:
         assert left["thread held-up"] == 1
         assert left.total() == 2 if os.path.isdir(_DESCRIPTORS[0]) else left.total() > 0
 
+    @requires_sql()
     @pytest.mark.parametrize("kind", ["migration", "pending", "twice"])
     def test_an_open_that_fails_leaves_nothing(
         self, warm: Counter[str], config: dict[str, object], kind: str, tmp_path: Path
@@ -177,19 +180,35 @@ class TracesContract:
         before = state()
         with core.open(config) as store:
             inside = state()
-            with store.transaction() as tx:
-                tx.execute(ADD, {"id": "u1"})
-            if Capability.SERIALIZABLE in store.capabilities:
-                store.run(lambda tx: tx.execute(ADD, {"id": "u2"}))
-            with store.read() as snapshot:
-                snapshot.execute(COUNT)
             core.health_check(store, deep=True)
-            with pytest.raises(core.StatementError):
-                store.execute("SELECT * FROM nowhere")
+            if isinstance(store, core.SqlStore):
+                _at_work(store)
 
         assert inside == before
         assert state() == before
 
+    def test_two_stores_have_nothing_in_common(
+        self,
+        config: dict[str, object],
+        fresh_config: Mapping[str, object],
+        write: Write,
+        holds: Holds,
+    ) -> None:
+        with core.open({**config, "pool_timeout": 7}) as one:
+            with core.open({**fresh_config, "pool_timeout": 8}) as other:
+                write(one, "u1")
+                write(other, "u2")
+                seen = [holds(store, "u1") for store in (one, other)]
+                settings = [store.config.pool_timeout for store in (one, other)]
+            # One is closed: the other goes on.
+            write(one, "u3")
+
+            assert not core.health_check(other).ok
+            assert core.health_check(one).ok
+            assert (seen, settings) == ([True, False], [7, 8])
+            assert [holds(one, name) for name in ("u1", "u2")] == [True, False]
+
+    @requires_sql()
     def test_two_stores_do_not_see_each_other_s_settings(
         self, config: dict[str, object], spawn: Spawn
     ) -> None:
@@ -207,6 +226,7 @@ class TracesContract:
 
             assert patient.config.statement_timeout == 0.8
 
+    @requires_sql()
     def test_two_stores_hold_no_scope_of_each_other(
         self, config: dict[str, object]
     ) -> None:
@@ -219,6 +239,25 @@ class TracesContract:
             assert other.execute(COUNT).scalar() == 0
             assert core.health_check(other).ok
             assert not core.health_check(one).ok
+
+
+def _used(config: dict[str, object]) -> None:
+    """Open a store, use it as far as any store can be used, and close it."""
+    with core.open(config) as store:
+        if isinstance(store, core.SqlStore):
+            store.execute(COUNT)
+        core.health_check(store, deep=True)
+
+
+def _at_work(store: core.SqlStore) -> None:
+    with store.transaction() as tx:
+        tx.execute(ADD, {"id": "u1"})
+    if Capability.SERIALIZABLE in store.capabilities:
+        store.run(lambda tx: tx.execute(ADD, {"id": "u2"}))
+    with store.read() as snapshot:
+        snapshot.execute(COUNT)
+    with pytest.raises(core.StatementError):
+        store.execute("SELECT * FROM nowhere")
 
 
 @contextmanager

@@ -1,21 +1,19 @@
 """What a store does not have it refuses, at once and by name, and never imitates."""
 
 from collections.abc import Callable
-from subprocess import Popen
 
 import pytest
 
 from mooring import core
 from mooring.core import Capability
 from mooring.testing.contract._capabilities import lacks
+from mooring.testing.contract._fixture_types import Program
+from mooring.testing.contract._patience import PATIENCE
+from mooring.testing.contract._statements import ADD, COUNT
 
-PATIENCE = 40.0
-Program = Callable[[str], "Popen[str]"]
-ADD = "INSERT INTO users (id, email, role) VALUES (:id, :id, 'user')"
 ADD_KEY = (
     "INSERT INTO api_keys (id, user_id, hash, prefix) VALUES ('k', 'u1', :hash, 'p')"
 )
-COUNT = "SELECT count(*) FROM users"
 
 
 def refused(error: core.UnsupportedByDriver, store: core.SqlStore, what: str) -> bool:

@@ -29,15 +29,19 @@ class ProcessGroup:
     A watchdog ends the programs and removes the folder, when `close` is called or
     when this process is gone, be it by ``kill -9``.
 
+    Args:
+        folders: Where to make the folder, if possible; otherwise where temporary files
+            are.
+
     Attributes:
         folder: Owned by the programs' user and closed to others (0700); short enough
             for the path of a socket.
         account: The user of the programs; None: the user of this process.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *folders: str) -> None:
         self.account = server_account()
-        self.folder = self._make_folder()
+        self.folder = self._make_folder(*folders)
         self._owner = os.getpid()
         try:
             self._watchdog = self._start_watchdog()
@@ -63,9 +67,10 @@ class ProcessGroup:
                 hint="use an interpreter that this user may run",
             ) from error
 
-    def _make_folder(self) -> str:
+    def _make_folder(self, *folders: str) -> str:
         refused = []
-        for base in dict.fromkeys((tempfile.gettempdir(), *_COMMON_FOLDERS)):
+        temporary = (tempfile.gettempdir(), *_COMMON_FOLDERS)
+        for base in dict.fromkeys((*folders, *temporary)):
             try:
                 folder = tempfile.mkdtemp(prefix="mooring-", dir=base)
             except OSError as error:

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from mooring_postgres.testing._database import DatabaseServer
+from mooring_postgres.testing._errors import ServerError
 from mooring_postgres.testing._shared import shared_server
 
 Options = Mapping[str, Any]
@@ -30,7 +31,15 @@ class PostgresDatabases:
 
     @contextmanager
     def _database(self, template: str = "") -> Iterator[Options]:
-        name = self._server.create_database(template=template)
+        import psycopg
+
+        try:
+            name = self._server.create_database(template=template)
+        except psycopg.Error as cause:
+            raise ServerError(
+                f"no database can be created on {self._server!r}: {cause}",
+                hint="name a server that runs, and a user who may create databases",
+            ) from cause
         try:
             yield self._server.params(name)
         finally:

@@ -6,6 +6,7 @@ from typing import Final
 _SMALL: Final[Mapping[str, object]] = {
     "max_connections": 200,
     "shared_buffers": "16MB",
+    "max_wal_size": "256MB",
     # What a standby needs.
     "wal_level": "replica",
     "max_wal_senders": 10,

@@ -41,7 +41,7 @@ def shared_server() -> Iterator[DatabaseServer]:
 def _enter_server() -> DatabaseServer:
     url = os.environ.get(_URL_VARIABLE)
     if not url:
-        return _stack.enter_context(PostgresServer())
+        return _stack.enter_context(PostgresServer(in_memory=True))
     try:
         return DatabaseServer.from_url(url)
     except ServerError as error:

@@ -26,6 +26,7 @@ class Standby(PostgresServer):
         super().__init__(
             version=primary.version,
             durable=primary.durable,
+            in_memory=primary.in_memory,
             settings=primary.settings,
             timeout=primary.timeout,
         )

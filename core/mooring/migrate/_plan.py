@@ -1,0 +1,85 @@
+"""What a run would do, read from its files: no lock is taken, nothing is written."""
+
+from collections.abc import Iterable
+
+import attrs
+
+from mooring.migrate._files import Batch, Direction, ReadFile
+from mooring.migrate._listing import Listing
+from mooring.migrate._losses import Loss
+
+
+@attrs.frozen(kw_only=True)
+class PlannedStep:
+    """One migration that a run would apply or undo.
+
+    Attributes:
+        version: Its version.
+        name: Its file name.
+        direction: ``up`` or ``down``.
+        transaction: Whether it runs in a transaction.
+        statements: What would run, as the file has it: a variable of ENVSUB is shown
+            by its name, since its value may be a secret.
+        losses: The tables and columns that its way back drops or empties.
+    """
+
+    version: int
+    name: str
+    direction: Direction
+    transaction: bool
+    statements: tuple[str, ...]
+    losses: tuple[Loss, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class Plan(Listing[PlannedStep]):
+    """What a run would do; also the sequence of its steps.
+
+    Attributes:
+        steps: The migrations, in order; empty if there is nothing to do.
+        database: The newest version that is applied now, 0 if none is.
+    """
+
+    steps: tuple[PlannedStep, ...]
+    database: int
+
+    @property
+    def parts(self) -> tuple[PlannedStep, ...]:
+        """The steps."""
+        return self.steps
+
+    @property
+    def versions(self) -> tuple[int, ...]:
+        """The versions, in order."""
+        return tuple(step.version for step in self.steps)
+
+
+def plan_of(
+    batch: Batch,
+    direction: Direction,
+    database: int,
+    losses: Iterable[tuple[Loss, ...]] = (),
+) -> Plan:
+    """Return the plan of a batch; *losses* has an item for each of its files."""
+    lost = list(losses) or [()] * len(batch)
+    return Plan(
+        steps=tuple(
+            _planned(file, direction, one)
+            for file, one in zip(batch, lost, strict=True)
+        ),
+        database=database,
+    )
+
+
+def _planned(
+    file: ReadFile, direction: Direction, losses: tuple[Loss, ...]
+) -> PlannedStep:
+    migration = file.migration
+    return PlannedStep(
+        version=migration.version,
+        name=migration.name,
+        direction=direction,
+        transaction=migration.transaction,
+        statements=tuple(map(file.as_written, file.statements(direction))),
+        losses=losses,
+    )

@@ -1,0 +1,185 @@
+"""How far a store is with a source of files: it looks, and never writes."""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from mooring.core import AppliedRow, File, Migratable, driver_folder
+from mooring.core.errors import MigrationError, UnsupportedByDriver
+from mooring.migrate._source import Source
+
+if TYPE_CHECKING:
+    from mooring.migrate._choice import Choice
+    from mooring.migrate._outcome import Waited
+    from mooring.migrate._plan import Plan
+    from mooring.migrate._repair import Repair
+    from mooring.migrate._status import Status
+
+
+class View:
+    """How far a store is with a source: the side of `Migrator` that takes no lock."""
+
+    def __init__(self, store: Any, source: Source | None) -> None:
+        if not isinstance(store, Migratable):
+            raise UnsupportedByDriver(
+                f"{type(store).__name__} is not a store that can be migrated",
+                driver=str(getattr(store, "driver", "")),
+                capability="migrations",
+            )
+        self._store = store
+        self._source = source or _own_source(store)
+
+    @property
+    def source(self) -> Source:
+        """The files that this migrator works with."""
+        return self._source
+
+    def at_head(self) -> bool:
+        """Return whether every file is applied and nothing else is.
+
+        No file is opened, no lock taken, nothing written.
+        """
+        return self._applied().keys() == self._source.files().keys()
+
+    def require_head(self) -> None:
+        """Raise unless every file is applied; nothing is changed.
+
+        Raises:
+            MigrationsPendingError: The database is behind; it says which are pending.
+            MigrationOrderError: What is pending is below the newest applied version.
+            DatabaseAheadError: It was migrated by a newer release.
+        """
+        files, applied = self._source.files(), self._applied()
+        if files.keys() != applied.keys():
+            self._choice(files, applied).require_none()
+        self._note(files, applied)
+
+    def status(self) -> "Status":
+        """Return every known or applied migration by version; nothing is written.
+
+        Raises:
+            MigrationParseError: A file cannot be read.
+        """
+        from mooring.migrate._status import status_of
+
+        unfinished = self._store.migration_unfinished(self._source.table)
+        return status_of(self._source.files(), self._applied(), unfinished)
+
+    def plan(
+        self,
+        *,
+        to: int | None = None,
+        steps: int | None = None,
+        allow_missing: bool = False,
+    ) -> "Plan":
+        """Return what `up` would do, in order; nothing is locked or written.
+
+        Args:
+            to: As in `up`.
+            steps: As in `up`.
+            allow_missing: As in `up`.
+
+        Raises:
+            MigrationError: What `up` would raise before it changes anything, but for a
+                file that did not end, which `status` tells.
+        """
+        from mooring.migrate._files import read_files, refuse_changed
+        from mooring.migrate._plan import plan_of
+
+        files, applied = self._source.files(), self._applied()
+        choice = self._choice(files, applied)
+        pending = choice.pending(to=to, steps=steps, allow_missing=allow_missing)
+        refuse_changed(files, applied)
+        return plan_of(read_files(files, pending), "up", max(applied, default=0))
+
+    def plan_down(self, *, to: int | None = None, steps: int | None = None) -> "Plan":
+        """Return what `down` would undo, and what goes with it; nothing is locked.
+
+        The rows of the tables that go are counted, each up to a million.
+
+        Args:
+            to: As in `down`.
+            steps: As in `down`.
+
+        Raises:
+            MigrationError: What `down` would raise before it changes anything.
+        """
+        from mooring.migrate._files import read_files
+        from mooring.migrate._losses import losses_of
+        from mooring.migrate._plan import plan_of
+
+        files, applied = self._source.files(), self._applied()
+        batch = read_files(
+            files, self._choice(files, applied).to_undo(to=to, steps=steps)
+        )
+        losses = [losses_of(self._store, file.migration.down) for file in batch]
+        return plan_of(batch, "down", max(applied, default=0), losses)
+
+    def plan_repair(self, versions: Collection[int] | None = None) -> "Repair":
+        """Return what `repair` would correct; nothing is locked or written.
+
+        Args:
+            versions: As in `repair`.
+
+        Raises:
+            ArgumentError: As in `repair`.
+            MigrationParseError: A file cannot be read.
+        """
+        from mooring.migrate._repair import repair_of
+
+        unfinished = self._store.migration_unfinished(self._source.table)
+        return repair_of(self._source.files(), self._applied(), unfinished, versions)
+
+    def wait(self, *, timeout: float) -> "Waited":
+        """Wait until somebody else has applied every file.
+
+        Args:
+            timeout: Seconds to go on, >= 0; 0 looks once.
+
+        Raises:
+            MigrationsPendingError: Something is still pending when the time is over.
+            DatabaseAheadError: At once: it was migrated by a newer release.
+            StoreError: The store does not answer, and still does not at the end.
+        """
+        from mooring.migrate._outcome import Waited
+        from mooring.migrate._wait import wait_until
+
+        files = self._source.files()
+
+        def look() -> int:
+            applied = self._applied()
+            self._choice(files, applied).require_none(allow_missing=True)
+            return max(applied, default=0)
+
+        version, seconds = wait_until(look, timeout)
+        return Waited(version=version, seconds=seconds)
+
+    def _applied(self) -> dict[int, AppliedRow]:
+        rows = self._store.migration_versions(self._source.table)
+        return {row.version: row for row in rows or ()}
+
+    def _choice(self, files: Mapping[int, File], applied: Collection[int]) -> "Choice":
+        from mooring.migrate._choice import Choice
+
+        return Choice(self._source, files, applied)
+
+    def _note(self, files: Mapping[int, File], applied: Iterable[int]) -> None:
+        """Tell the store how far it is, if it wants to know."""
+        note = getattr(self._store, "note_schema", None)
+        if note is not None and files:
+            versions = set(applied)
+            note(
+                self._source.table,
+                version=max(versions, default=0),
+                applied=len(versions & files.keys()),
+                known=len(files),
+            )
+
+
+def _own_source(store: Any) -> Source:
+    folder = driver_folder(store)
+    if folder is None:
+        raise MigrationError(
+            f"the {store.driver} driver brings no migrations",
+            hint="give the migrator a source of its own",
+        )
+    return Source(folder)
