@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from mooring.core._dialect import Dialect
     from mooring.core._driver import API_VERSION, Capability, DriverInfo
     from mooring.core._entry import DriverEntry
-    from mooring.core._explain import Explanation, Setting
+    from mooring.core._explain import Explanation, Setting, settings_of
     from mooring.core._folder import DiskFolder, File, Folder, package_folder
+    from mooring.core._from_text import from_text
     from mooring.core._health import Check, Health
     from mooring.core._hookspecs import hookimpl
     from mooring.core._lease import Lease, PoolStats
@@ -110,8 +111,9 @@ _HOME = {
     "_dialect": ("Dialect",),
     "_driver": ("API_VERSION", "Capability", "DriverInfo"),
     "_entry": ("DriverEntry",),
-    "_explain": ("Explanation", "Setting"),
+    "_explain": ("Explanation", "Setting", "settings_of"),
     "_folder": ("DiskFolder", "File", "Folder", "package_folder"),
+    "_from_text": ("from_text",),
     "_health": ("Check", "Health"),
     "_hookspecs": ("hookimpl",),
     "_lease": ("Lease", "PoolStats"),
@@ -234,6 +236,7 @@ __all__ = [
     "driver_folder",
     "drivers",
     "explain",
+    "from_text",
     "health_check",
     "hookimpl",
     "load",
@@ -242,6 +245,7 @@ __all__ = [
     "option_fields",
     "package_folder",
     "parse_url",
+    "settings_of",
     "split_statements",
     "translate",
 ]

@@ -6,9 +6,11 @@ from typing import TypeVar
 
 from mooring.core._config import DEFAULT_DRIVER, StoreConfig
 from mooring.core._dispatch import kind_of
+from mooring.core._driver import DriverInfo
 from mooring.core._registry import Registry, default_registry
 from mooring.core._secret import mask
 from mooring.core._structure import structure
+from mooring.core._verify import is_name
 from mooring.core.errors import ConfigError, DriverError, Problem
 
 Config = StoreConfig | Mapping[str, object] | str
@@ -84,14 +86,7 @@ def parse_url(
         ConfigError: It cannot be read; the message never shows it.
         DriverError: The driver cannot be used.
     """
-    scheme, colon, _ = url.strip().partition(":")
-    name = scheme.lower()
-    if not colon or not name.replace("_", "").isalnum():
-        raise ConfigError(
-            ["not a URL (value hidden): it must begin with a driver's name and ':'"],
-            hint='write DRIVER:PLACE, or give a mapping with the key "driver"',
-        )
-    info = (registry or default_registry()).info(name)
+    info = driver_of_url(url, registry or default_registry())
     try:
         return info.name, info.config_class.options_from_url(url.strip())
     except ConfigError as error:
@@ -101,6 +96,29 @@ def parse_url(
         failure = ConfigError(["the URL cannot be read (value hidden)"])
     # Outside the except block, so that what it says is not in its context.
     raise failure
+
+
+def driver_of_url(url: str, registry: Registry) -> DriverInfo:
+    """Return the driver that a URL names; the rest of it is not read.
+
+    Raises:
+        ConfigError: It is no URL; the message never shows it.
+        DriverError: The driver cannot be used.
+    """
+    scheme, colon, _ = url.strip().partition(":")
+    name = scheme.lower()
+    if colon and is_name(name.partition("+")[0]) and "+" in name:
+        name = name.partition("+")[0]
+        raise ConfigError(
+            ["the URL is of SQLAlchemy (value hidden): its scheme has a '+'"],
+            hint=f"begin it with {name}: instead",
+        )
+    if not colon or not name.replace("_", "").isalnum():
+        raise ConfigError(
+            ["not a URL (value hidden): it must begin with a driver's name and ':'"],
+            hint='write DRIVER:PLACE, or give a mapping with the key "driver"',
+        )
+    return registry.info(name)
 
 
 def _instance(
@@ -124,18 +142,35 @@ def _instance(
 E = TypeVar("E", bound=DriverError | ConfigError)
 
 
-def not_set(failure: E, driver: str, registry: Registry) -> E:
-    """Return the error, saying that its driver was only assumed."""
+def not_set(failure: E, driver: str, registry: Registry, *, also: str = "") -> E:
+    """Return the error, saying that its driver was only assumed.
+
+    Args:
+        failure: What is wrong with that driver or its options.
+        driver: Its name.
+        registry: Where drivers are looked for.
+        also: Where else it can be named, for the hint.
+    """
     failure = copy(failure)  # the registry keeps the other to tell it again
     hint = "set driver"
-    usable = [e.name for e in registry.drivers() if e.state in ("available", "loaded")]
+    usable = usable_names(registry)
     if usable:
         hint += f": {' or '.join(usable)}"
+    hint += also
     if failure.hint and not isinstance(failure, ConfigError):
         hint += f"; or for {driver}: {failure.hint}"
     failure.hint = hint
     failure.message = f"driver is not set, so {driver!r} is assumed; {failure.message}"
     return failure
+
+
+def usable_names(registry: Registry) -> list[str]:
+    """Return the drivers that can be named, without their other names."""
+    found = [e for e in registry.drivers() if e.state in ("available", "loaded")]
+    targets: dict[tuple[str, str], str] = {}
+    for entry in found:
+        targets.setdefault((entry.distribution, entry.target), entry.name)
+    return list(targets.values())
 
 
 def _hidden(url: str) -> list[str]:

@@ -1,6 +1,6 @@
 """A configuration with where each of its settings came from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -36,7 +36,6 @@ class Explanation:
     """What `explain` found.
 
     Attributes:
-        driver: Name of the driver.
         config: The driver's configuration; None if it is wrong.
         settings: Every option, in the order of the class. If the configuration is
             wrong, what was given; a value that may be a secret is ``(hidden)``.
@@ -45,12 +44,11 @@ class Explanation:
         file: Path of the configuration file that was read; "" if none was.
     """
 
-    driver: str
     config: StoreConfig | None
-    settings: tuple[Setting, ...]
-    warnings: tuple[str, ...]
-    error: ConfigError | None
-    file: str
+    settings: Sequence[Setting]
+    warnings: Sequence[str] = ()
+    error: ConfigError | None = None
+    file: str = ""
 
 
 def settings_of(config: StoreConfig, sources: Mapping[str, str]) -> list[Setting]:

@@ -1,7 +1,7 @@
 """Where options are given: each source as a layer, the strongest first."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import attrs
@@ -59,16 +59,11 @@ def of_arguments(overrides: Mapping[str, object]) -> Layer:
     )
 
 
-def of_flags(flags: Mapping[str, str], written: str) -> Layer:
-    """Return the layer of a command line, *written* as ``--{key}`` for instance."""
-    named = ("driver", "url")
+def of_flags(flags: Mapping[str, str], flag: Callable[[str], str]) -> Layer:
+    """Return the layer of a command line; *flag* says how each one is written."""
     return Layer(
         options={
-            key: Given(
-                value=text,
-                source=f"--{key}" if key in named else written.format(key=key),
-                is_text=True,
-            )
+            key: Given(value=text, source=flag(key), is_text=True)
             for key, text in flags.items()
         }
     )

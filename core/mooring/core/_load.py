@@ -1,7 +1,7 @@
 """From files, environment and arguments to a driver's configuration."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from mooring.core._config import StoreConfig
@@ -34,7 +34,7 @@ def load(
     *,
     overrides: Mapping[str, object] = _NOTHING,
     flags: Mapping[str, str] = _NOTHING,
-    flag: str = "--{key}",
+    flag: Callable[[str], str] = "--{}".format,
     profile: str | None = None,
     env: Mapping[str, str] | None = None,
     env_file: _Path | None = None,
@@ -54,7 +54,7 @@ def load(
             directory, if there is one.
         overrides: Options by name, also ``driver`` and ``url``, as Python values.
         flags: The same as texts, from the program's own command line.
-        flag: How such a flag is written, for messages; ``{key}`` is the option.
+        flag: How a flag is written, by its option, for messages.
         profile: The table ``[profiles.NAME]`` of the file to lay over its section.
             It was asked for by name, and so is stronger than the environment.
         env: The environment; the process's by default. An empty variable is not set.
@@ -97,7 +97,7 @@ def explain(
     *,
     overrides: Mapping[str, object] = _NOTHING,
     flags: Mapping[str, str] = _NOTHING,
-    flag: str = "--{key}",
+    flag: Callable[[str], str] = "--{}".format,
     profile: str | None = None,
     env: Mapping[str, str] | None = None,
     env_file: _Path | None = None,
@@ -128,19 +128,19 @@ def explain(
     layers += [own] if own else []
     if file is not None and own is None:
         refuse_strays(file, tables)
-    merged = merge(layers, registry)
+    also = f" (in a file, or {prefix}DRIVER in the environment)"
+    merged = merge(layers, registry, also=also)
     warnings = merged.warnings
     if file is not None and file.passed_over:
         warnings.append(f"{file.passed_over} is ignored: {file.path} is there too")
-    found = _configured(merged, registry)
+    found = _configured(merged, registry, also)
     sources = {key: given.source for key, given in merged.options.items()}
     if merged.named is not None:
         sources["driver"] = merged.named.source
     config = None if isinstance(found, ConfigError) else found
     return Explanation(
-        driver=merged.driver,
         config=config,
-        settings=tuple(
+        settings=(
             settings_of(config, sources)
             if config
             else given_settings(merged.options, merged.config_class, sources)
@@ -151,7 +151,9 @@ def explain(
     )
 
 
-def _configured(merged: Merged, registry: Registry) -> StoreConfig | ConfigError:
+def _configured(
+    merged: Merged, registry: Registry, also: str
+) -> StoreConfig | ConfigError:
     """Return the instance, or every problem with where it is."""
     fields = option_fields(merged.config_class)
     failed = {problem.key for problem, _ in merged.problems}
@@ -170,10 +172,12 @@ def _configured(merged: Merged, registry: Registry) -> StoreConfig | ConfigError
         for problem in (error.problems if error else ())
         if problem.key not in failed
     ]
-    hint = (error and error.hint) or (_HINT if len(problems) > 1 else None)
+    hints = [*merged.hints, error.hint if error else None]
+    hints.append(_HINT if len(problems) > 1 else None)
+    hint = next(filter(None, hints), None)
     told = ConfigError(problems, hint=hint)
     if merged.named is None:
-        return not_set(told, merged.driver, registry)
+        return not_set(told, merged.driver, registry, also=also)
     return told
 
 

@@ -1,14 +1,16 @@
 """From layers to the options of one driver: who wins, and what is left out."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import attrs
 
 from mooring.core._config import DEFAULT_DRIVER, StoreConfig, suggest
 from mooring.core._config_file import read_text
-from mooring.core._configure import driver_name, not_set, parse_url
+from mooring.core._configure import driver_name, driver_of_url, not_set, parse_url
 from mooring.core._dispatch import kind_of
+from mooring.core._driver import DriverInfo
 from mooring.core._from_text import from_text
 from mooring.core._layers import Given, Layer
 from mooring.core._registry import Registry
@@ -31,6 +33,7 @@ class Merged:
         options: What it is to be configured with.
         problems: What cannot be read, each with the option as it was given.
         warnings: What has no effect, in words.
+        hints: What to do about the problems, where that is known.
     """
 
     driver: str
@@ -39,17 +42,23 @@ class Merged:
     options: Options
     problems: list[tuple[Problem, Given]]
     warnings: list[str]
+    hints: list[str]
 
 
-def merge(layers: Sequence[Layer], registry: Registry) -> Merged:
+def merge(layers: Sequence[Layer], registry: Registry, *, also: str) -> Merged:
     """Return what *layers* say, the strongest first.
+
+    Args:
+        layers: Those that there are.
+        registry: Where drivers are looked for.
+        also: Where else than under its key the driver can be named, for hints.
 
     Raises:
         ConfigError: The driver's name or URL cannot be read.
         DriverError: The driver cannot be used.
     """
     driver, named = _driver(layers, registry)
-    config_class = attrs.resolve_types(_config_class(driver, named, registry))
+    config_class = attrs.resolve_types(_config_class(driver, named, registry, also))
     merged = Merged(
         driver=driver,
         named=named,
@@ -57,6 +66,7 @@ def merge(layers: Sequence[Layer], registry: Registry) -> Merged:
         options={},
         problems=[],
         warnings=[],
+        hints=[],
     )
     for layer in reversed(layers):
         _lay(_Reader(merged, layer, registry).read(), merged)
@@ -73,7 +83,7 @@ def _driver(layers: Sequence[Layer], registry: Registry) -> tuple[str, Given | N
 
 
 def _config_class(
-    driver: str, named: Given | None, registry: Registry
+    driver: str, named: Given | None, registry: Registry, also: str
 ) -> type[StoreConfig]:
     failure: DriverError
     try:
@@ -83,37 +93,37 @@ def _config_class(
             raise
         failure = error
     # Outside the except block, so that nothing of the first is its context.
-    raise not_set(failure, driver, registry) from failure.__cause__
+    raise not_set(failure, driver, registry, also=also) from failure.__cause__
 
 
 def _named(layer: Layer, registry: Registry) -> tuple[str, Given] | None:
-    """Return the driver that one layer names, by its name or by a URL."""
+    """Return the driver that one layer names, by a URL or by its name."""
     given, url = layer.options.get("driver"), layer.options.get("url")
     name = _at(given, lambda: driver_name(given.value)) if given else ""
-    if given and name:
-        name = _at(given, lambda: registry.info(name).name)
-        if url and not _has_url(registry, name):
-            other = _parsed(url, registry)[0]
-            if other != name:
-                told = f"names {other}, but driver is {name} ({given.source})"
-                raise ConfigError([Problem("url", told, url.source)])
-        return name, given
-    return (_parsed(url, registry)[0], url) if url else None
+    if given and name and not (url and not _has_url(registry, name)):
+        return _at(given, lambda: registry.info(name).name), given
+    return (_driver_of(url, registry), url) if url else None
 
 
 def _has_url(registry: Registry, driver: str) -> bool:
-    return "url" in option_fields(registry.info(driver).config_class)
+    """Return whether ``url`` is an option of the driver's own."""
+    try:
+        return "url" in option_fields(registry.info(driver).config_class)
+    except DriverError:
+        return False
 
 
-def _parsed(url: Given, registry: Registry) -> tuple[str, dict[str, object]]:
-    """Return the driver and the options that a URL stands for."""
+def _driver_of(url: Given, registry: Registry) -> str:
+    """Return the driver that a URL names."""
+    info: DriverInfo = _at(url, lambda: driver_of_url(_text(url), registry))
+    return info.name
+
+
+def _text(url: Given) -> str:
     value = url.value.reveal() if isinstance(url.value, Secret) else url.value
     if not isinstance(value, str):
-        told = f"expected str, got {kind_of(value)}"
-        raise ConfigError([Problem("url", told, url.source)])
-    found: tuple[str, dict[str, object]]
-    found = _at(url, lambda: parse_url(value, registry=registry))
-    return found
+        raise ConfigError([Problem("url", f"expected str, got {kind_of(value)}")])
+    return value
 
 
 def _at(given: Given | None, call: Any) -> Any:
@@ -149,7 +159,7 @@ class _Reader:
     def read(self) -> Options:
         """Return the layer's options; problems and warnings go to the merged."""
         given = dict(self.layer.options)
-        given.pop("driver", None)
+        driver = given.pop("driver", None)
         found: Options = {}
         url = given.get("url")
         if url is not None and (
@@ -157,6 +167,8 @@ class _Reader:
         ):
             del given["url"]
             found = self._of_url(url)
+            if driver is not None and found:
+                self._compare(driver, url)
         for key, one in given.items():
             self._read_one(key, one, found)
         values = {key: one.value for key, one in found.items()}
@@ -166,18 +178,31 @@ class _Reader:
 
     def _of_url(self, url: Given) -> Options:
         driver = self.merged.driver
+        options: dict[str, object] = {}
         try:
-            named, options = _parsed(url, self.registry)
-        except (ConfigError, DriverError):
-            if self.merged.named is None:
-                raise
-            named, options = "", {}
+            named = _driver_of(url, self.registry)
+            if named == driver:
+                options = parse_url(_text(url), registry=self.registry)[1]
+        except ConfigError as error:
+            for problem in error.problems:
+                self._fail(problem.key or "url", problem.message, url)
+            self.merged.hints.extend(filter(None, [error.hint]))
+            return {}
+        except DriverError:
+            named = ""  # another one was chosen
         if named != driver:
             self._ignore(url, f"the driver is {driver}")
-            return {}
         return {
             key: Given(value=value, source=url.source) for key, value in options.items()
         }
+
+    def _compare(self, driver: Given, url: Given) -> None:
+        name = driver_name(driver.value)
+        with suppress(DriverError):  # it is another one in any case
+            name = self.registry.info(name).name if name else self.merged.driver
+        if name != self.merged.driver:
+            told = f"is not {self.merged.driver}, which {url.source} names"
+            self._fail("driver", told, driver)
 
     def _read_one(self, key: str, given: Given, found: Options) -> None:
         name = self._name(key)

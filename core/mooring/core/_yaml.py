@@ -27,7 +27,7 @@ def read_yaml(text: str) -> Document:
             self.nodes += 1
             if self.depth > _DEEPEST or self.nodes > MOST_NODES:
                 what = "deeply" if self.depth > _DEEPEST else "much"
-                mark = self.peek_event().start_mark
+                mark = self.get_mark()
                 raise yaml.MarkedYAMLError(problem=f"too {what}", problem_mark=mark)
             node = super().compose_node(parent, index)
             self.depth -= 1
