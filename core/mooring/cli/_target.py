@@ -273,10 +273,7 @@ def _typed(
 
 
 def _shown(target: str, texts: Mapping[str, str], config: "StoreConfig") -> str:
-    from mooring.core import Secret, option_fields
-
-    fields = option_fields(type(config)).values()
-    if any(isinstance(getattr(config, field.name), Secret) for field in fields):
+    if _secrets(config):
         return "TARGET"
     words = [target]
     for key, value in texts.items():
@@ -284,17 +281,26 @@ def _shown(target: str, texts: Mapping[str, str], config: "StoreConfig") -> str:
     return shlex.join(words)
 
 
+def _secrets(config: "StoreConfig") -> set[str]:
+    """Return the options whose values are secrets that are set."""
+    from mooring.core import Secret, option_fields
+
+    return {
+        key
+        for key, field in option_fields(type(config)).items()
+        if isinstance(getattr(config, field.name), Secret)
+    }
+
+
 def _shown_flags(
     target: str | None, texts: Mapping[str, str], config: "StoreConfig"
 ) -> str:
-    from mooring.core import Secret
-
+    hidden = _secrets(config)
     words = [target] if target else []
     for name, text in _flags().items():
-        words += [f"--{_flag(name)}", "URL" if name == "url" else text]
+        words += [f"--{_flag(name)}", "URL" if name == "url" and hidden else text]
     for key, text in texts.items():
-        secret = isinstance(getattr(config, key, None), Secret)
-        words += ["-o", f"{key}=VALUE" if secret else f"{key}={text}"]
+        words += ["-o", f"{key}=VALUE" if key in hidden else f"{key}={text}"]
     return shlex.join(words)
 
 

@@ -31,6 +31,11 @@ class ConfigFile:
     document: Document
     passed_over: str = ""
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether its name says that it is for nothing else."""
+        return os.path.basename(self.path) in _NAMES
+
     def place(self, *keys: str) -> str:
         """Return where a key stands, such as ``mooring.toml:4``."""
         for length in range(len(keys), 0, -1):

@@ -7,7 +7,6 @@ from typing import Any, get_args
 import attrs
 
 from mooring.core._quantity import FORMS, quantity
-from mooring.core._secret import Secret
 from mooring.core._structure import SECRET_TYPES
 
 _BOOL = {"true": True, "1": True, "yes": True, "on": True}
@@ -33,7 +32,7 @@ def from_text(text: str, field: "attrs.Attribute[Any]") -> object:
             the text, which may be a secret in the wrong place.
     """
     if field.metadata.get("secret") or field.type in SECRET_TYPES:
-        return Secret(text)
+        return text  # which becomes a Secret when it is structured
     kinds = [kind for kind in get_args(field.type) if kind is not NoneType]
     kind: Any = kinds[0] if len(kinds) == 1 else field.type
     if kind is str:

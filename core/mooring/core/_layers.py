@@ -163,14 +163,18 @@ def of_profile(
 def refuse_strays(file: ConfigFile, section: tuple[str, ...]) -> None:
     """Refuse a file without its section where one was meant.
 
+    A file of another name may configure an application whose store is configured in
+    the environment.
+
     Raises:
-        ConfigError: The section's name is misspelt, or its settings are at the top.
+        ConfigError: The section's name is misspelt, its settings are at the top, or the
+            file is called mooring.toml.
     """
     table = ".".join(section)
     strays = [key for key in ("driver", "url") if key in file.document.data]
     told = f"stands outside of the table [{table}]"
     problems = [Problem(key, told, file.place(key)) for key in strays]
-    hint: str | None = f"write [{table}] in a line above"
+    hint: str | None = f"write [{table}] in a line above the settings"
     names = [name for name in file.document.data if isinstance(name, str)]
     near = suggest(table, names)
     if near and not problems:
@@ -178,5 +182,8 @@ def refuse_strays(file: ConfigFile, section: tuple[str, ...]) -> None:
         told = f"is no table that is read; did you mean [{table}]?"
         problems.append(Problem("", f"[{found}] {told}", file.place(found)))
         hint = None
+    if file.is_ours and not problems:
+        told = f"has no table [{table}], where the settings stand"
+        problems.append(Problem("", told, file.path))
     if problems:
         raise ConfigError(problems, hint=hint)

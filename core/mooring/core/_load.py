@@ -126,7 +126,7 @@ def explain(
     )
     own = None if file is None else of_file(file, *tables)
     layers += [own] if own else []
-    if file is not None and own is None:
+    if file is not None and own is None and profile is None:
         refuse_strays(file, tables)
     also = f" (in a file, or {prefix}DRIVER in the environment)"
     merged = merge(layers, registry, also=also)
@@ -172,6 +172,9 @@ def _configured(
         for problem in (error.problems if error else ())
         if problem.key not in failed
     ]
+    order = {key: number for number, key in enumerate(["driver", "url", *fields])}
+    problems.sort(key=lambda problem: order.get(problem.key, len(order)))
+    problems = [_worded(one, merged, fields) for one in problems]
     hints = [*merged.hints, error.hint if error else None]
     hints.append(_HINT if len(problems) > 1 else None)
     hint = next(filter(None, hints), None)
@@ -179,6 +182,17 @@ def _configured(
     if merged.named is None:
         return not_set(told, merged.driver, registry, also=also)
     return told
+
+
+def _worded(problem: Problem, merged: Merged, fields: Mapping[str, object]) -> Problem:
+    """Return a problem with the driver's name, or that its option is not set."""
+    message = problem.message
+    if message.startswith("unknown option"):
+        message = message.replace("option", f"option of {merged.driver}", 1)
+    absent = problem.key in fields and not problem.source and merged.options
+    return problem._replace(
+        message=message, source="not set" if absent else problem.source
+    )
 
 
 def _read(

@@ -173,7 +173,7 @@ class _Reader:
             self._read_one(key, one, found)
         values = {key: one.value for key, one in found.items()}
         for key in self.merged.config_class.void_options(values):
-            self._ignore(found.pop(key), "the connection string says it too")
+            self._ignore(key, found.pop(key), "the connection string says it too")
         return found
 
     def _of_url(self, url: Given) -> Options:
@@ -191,7 +191,7 @@ class _Reader:
         except DriverError:
             named = ""  # another one was chosen
         if named != driver:
-            self._ignore(url, f"the driver is {driver}")
+            self._ignore("url", url, f"the driver is {driver}")
         return {
             key: Given(value=value, source=url.source) for key, value in options.items()
         }
@@ -211,17 +211,19 @@ class _Reader:
             if secret is not None:
                 self._read_secret(secret, given, found)
             elif self._is_for_others():
-                self._ignore(given, self._unknown(key))
+                self._ignore(key, given, self._unknown(key))
             else:
                 found[key] = given
             return
         if name in found:
-            self._ignore(given, f"{found[name].source} says it too")
+            self._ignore(key, given, f"{found[name].source} says it too")
             return
         try:
             value = given.value
             if given.is_text and isinstance(value, str):
                 value = from_text(value, self.fields[name])
+            if isinstance(value, str) and self.fields[name].type in SECRET_TYPES:
+                value = Secret(value)
             found[name] = attrs.evolve(given, value=value, is_text=False)
         except ValueError as error:
             self._fail(name, str(error), given)
@@ -263,13 +265,16 @@ class _Reader:
     def _unknown(self, key: str) -> str:
         prefix, names = self.layer.prefix, [*self.fields, "driver", "url"]
         if not prefix:
-            return f"{key} is no option of {self.merged.driver}"
+            return f"it is no option of {self.merged.driver}"
         names = [f"{prefix}{name.upper()}" for name in names]
         near = suggest(f"{prefix}{key.upper()}", names)
         return f"it is no option of {self.merged.driver}{near}"
 
-    def _ignore(self, given: Given, why: str) -> None:
-        self.merged.warnings.append(f"{given.source} is ignored: {why}")
+    def _ignore(self, key: str, given: Given, why: str) -> None:
+        source = given.source
+        # A variable's name says it already.
+        where = source if source.startswith("env ") else f"{source} ({key})"
+        self.merged.warnings.append(f"{where} is ignored: {why}")
 
     def _fail(self, key: str, told: str, given: Given) -> None:
         self.merged.problems.append((Problem(key, told, given.source), given))

@@ -582,6 +582,8 @@ class MigrationUnfinishedError(MigrationError):
         running: Whether the next one was begun, and nobody knows if it ended.
     """
 
+    code: ClassVar[str] = "migration_unfinished"
+
     def __init__(
         self,
         message: str,
