@@ -12,8 +12,7 @@ from mooring import core, migrate
 
 from benchmarks.measure import Against, Group, measure
 from benchmarks.scripts.by_hand import VERSION_TABLE, connect
-from benchmarks.start import environment
-from benchmarks.work import run_script
+from benchmarks.work import environment, run_script
 
 FILES = 1000
 FEW = 4

@@ -7,7 +7,14 @@ from collections.abc import Iterator, Mapping
 from time import perf_counter
 
 from benchmarks.measure import Against, Case, Group, measure
-from benchmarks.work import SCRIPTS, migrations, run_script, work_in, yoyo_migrations
+from benchmarks.work import (
+    SCRIPTS,
+    environment,
+    migrations,
+    run_script,
+    work_in,
+    yoyo_migrations,
+)
 
 PYTHON = "python -c pass"
 HAND = "by hand"
@@ -101,15 +108,3 @@ def _python(env: Mapping[str, str]) -> float:
     started = perf_counter()
     subprocess.run([sys.executable, "-c", "pass"], cwd=SCRIPTS, env=env, check=True)
     return perf_counter() - started
-
-
-def environment(folder: str) -> dict[str, str]:
-    """Return an environment in which bytecode is cached, and no driver is disabled."""
-    env = {
-        key: value
-        for key, value in os.environ.items()
-        if not key.startswith(("PYTHON", "MOORING_", "COVERAGE_"))
-    }
-    if not os.access(SCRIPTS, os.W_OK):
-        env["PYTHONPYCACHEPREFIX"] = os.path.join(folder, "pycache")
-    return env

@@ -112,3 +112,15 @@ def run_script(
         env=env,
         check=True,
     )
+
+
+def environment(folder: str) -> dict[str, str]:
+    """Return an environment in which bytecode is cached, and no driver is disabled."""
+    env = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("PYTHON", "MOORING_", "COVERAGE_"))
+    }
+    if not os.access(SCRIPTS, os.W_OK):
+        env["PYTHONPYCACHEPREFIX"] = os.path.join(folder, "pycache")
+    return env

@@ -17,6 +17,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "compatibility",  # docs/_ext: the table of drivers, from their reports
+    "command_options",  # docs/_ext: what a verb of the command takes, from click
     "options_table",  # docs/_ext: the options of a configuration class, from its code
     "public_names",  # docs/_ext: links to where a name is documented
 ]

@@ -236,6 +236,29 @@ def migration_file(tmp_path: Path) -> Callable[..., migrate.Source]:
 
 
 @pytest.fixture
+def documented_checks() -> Callable[[str], set[str]]:
+    """Return the checks on the page for operators, ``documented_checks(section)``.
+
+    Those of every driver are among them; each says what to do.
+    """
+    page = Path(__file__).parents[1] / "docs" / "how-to" / "operate.md"
+
+    def names(section: str) -> set[str]:
+        found = set()
+        for title in ("On every driver", section):
+            rest = page.read_text().partition(f"\n### {title}\n")[2]
+            table = rest.partition("| - | - | - |\n")[2].partition("\n\n")[0]
+            for row in table.splitlines():
+                checks, looked, fix = row.strip("| ").split(" | ")
+                assert looked
+                assert fix
+                found |= {check.strip("`") for check in checks.split(", ")}
+        return found
+
+    return names
+
+
+@pytest.fixture
 def spawn() -> Iterator[Callable[..., "Future[Any]"]]:
     """Call a function in a thread of its own; none outlives the test."""
     with threads() as spawn:

@@ -197,6 +197,15 @@ def test_migrate_knows_core_and_nothing_else_of_ours() -> None:
         assert known or not is_ours(found.module), str(found)
 
 
+def test_what_services_use_knows_core_alone() -> None:
+    for found in imports(MOORING / "web"):
+        known = within(found.module, ["mooring.core", "mooring.web"])
+        assert known or found.module == "mooring" or not is_ours(found.module), str(
+            found
+        )
+        assert found.top in ("mooring", *sys.stdlib_module_names), str(found)
+
+
 def test_nothing_in_the_core_distribution_imports_a_driver() -> None:
     for found in imports(MOORING):
         assert not re.match(r"mooring_|sqlite3|psycopg", found.module), str(found)

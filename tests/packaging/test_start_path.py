@@ -62,6 +62,7 @@ OURS = {
     "mooring_sqlite._deadline",
     "mooring_sqlite._dialect",
     "mooring_sqlite._errors",
+    "mooring_sqlite._mount",
     "mooring_sqlite._path",
     "mooring_sqlite._session",
     "mooring_sqlite._store",

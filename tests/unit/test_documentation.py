@@ -12,7 +12,7 @@ import attrs
 import mooring_postgres.testing
 import mooring_sqlite
 import pytest
-from mooring import core, migrate, testing
+from mooring import core, migrate, testing, web
 from mooring.core import _hookspecs
 from mooring_postgres import PostgresConfig
 from mooring_postgres import testing as postgres_testing
@@ -56,6 +56,7 @@ def documented(page: str) -> list[str]:
     [
         ("core.md", "mooring.core", core.__all__),
         ("migrate.md", "mooring.migrate", migrate.__all__),
+        ("web.md", "mooring.web", web.__all__),
         ("sqlite.md", "mooring_sqlite", mooring_sqlite.__all__),
         ("postgres.md", "mooring_postgres", mooring_postgres.__all__),
         ("postgres.md", "mooring_postgres.testing", postgres_testing.__all__),
@@ -78,6 +79,7 @@ def test_reference_documents_nothing_that_is_private() -> None:
         "mooring.core.errors",
         *(f"mooring.core.{name}" for name in core.__all__),
         *(f"mooring.migrate.{name}" for name in migrate.__all__),
+        *(f"mooring.web.{name}" for name in web.__all__),
         *(f"mooring.testing.{name}" for name in testing.__all__),
         "mooring.testing.check.check_driver",
         *(f"mooring_sqlite.{name}" for name in mooring_sqlite.__all__),
@@ -192,16 +194,34 @@ def test_architecture_page_has_every_module_of_core() -> None:
     assert set(re.findall(r"`(\w+)`", table)) == modules
 
 
-def test_command_page_has_every_exit_code_of_the_command() -> None:
+@pytest.mark.parametrize("page", ["reference/command.md", "how-to/operate.md"])
+def test_page_has_every_exit_code_of_the_command(page: str) -> None:
     pytest.importorskip("click")
-    from mooring.cli import _app
+    from mooring.cli import _app, _errors
 
     told = re.findall(r"(\d+) [a-z]", _app.app.epilog or "")
-    table = re.findall(
-        r"^\| (\d+) \|", (REFERENCE / "command.md").read_text(), re.MULTILINE
-    )
+    text = (ROOT / "docs" / page).read_text()
+    table = re.findall(r"^\| (\d+) \|", text, re.MULTILINE)
+    used = {code for _, code in _errors._EXIT_CODES}
 
     assert table == told
+    assert {0, _errors.USAGE, _errors.INTERRUPTED, *used} == {*map(int, told)}
+
+
+def test_page_for_operators_has_every_event() -> None:
+    page = (ROOT / "docs" / "how-to" / "operate.md").read_text()
+    table = page.partition("| event |")[2].partition("\n\n")[0]
+    sources = (ROOT / "core" / "mooring").rglob("*.py")
+    named = r'"event_name": (.*?),?\n'
+    found = {
+        event
+        for source in sources
+        for words in re.findall(named, source.read_text())
+        for event in re.findall(r'"([a-z._]+)"', words)
+    }
+
+    assert {*re.findall(r"^\| `([a-z._]+)` \|", table, re.MULTILINE)} == found
+    assert "store.opened" in found
 
 
 def test_command_page_has_every_verb_of_the_command() -> None:
@@ -214,10 +234,9 @@ def test_command_page_has_every_verb_of_the_command() -> None:
     }
     verbs = [verb for verb in _app.LazyGroup.verbs if verb not in groups]
     verbs += [f"{group} {verb}" for group, of in groups.items() for verb in of]
-    sections = re.findall(
-        r"^### mooring ([a-z]+(?: [a-z]+)*)",
-        (REFERENCE / "command.md").read_text(),
-        re.MULTILINE,
-    )
+    page = (REFERENCE / "command.md").read_text()
+    sections = re.findall(r"^### mooring ([a-z]+(?: [a-z]+)*)", page, re.MULTILINE)
+    generated = re.findall(r"^```{command} (.*)$", page, re.MULTILINE)
 
     assert sorted(sections) == sorted(verbs)
+    assert generated == sections

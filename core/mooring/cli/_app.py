@@ -13,9 +13,12 @@ _VERBS = {
     "drivers": ("_drivers", "List the drivers: usable or not, and why."),
     "config": ("_config", "Show a configuration, and where it comes from."),
     "health": ("_health", "Check a store, without writing to it."),
+    "doctor": ("_doctor", "Look deeper, and say how to fix what is wrong."),
     "migrate": ("_migrate", "Bring a store's schema up or down, or look at it."),
     "driver": ("_driver", "For the authors of drivers: begin one, or prove it."),
     "demo": ("_demo", "Open a new store and run a small workload on it."),
+    "completion": ("_completion", "Write a script that completes at the prompt."),
+    "version": ("_version", "Say which versions are installed."),
 }
 
 
@@ -27,7 +30,8 @@ class VerbGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the verb that *args* begin with; an unknown one says what is near."""
         name, verbs = args[0], self.list_commands(ctx)
-        if name not in verbs and not name.startswith("-"):
+        unknown = name not in verbs and not name.startswith("-")
+        if unknown and not ctx.resilient_parsing:  # as while it completes
             from difflib import get_close_matches
 
             near = get_close_matches(name, verbs, n=1)
@@ -37,7 +41,7 @@ class VerbGroup(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse; without any argument, print the help and exit as a usage error."""
-        if not args:
+        if not args and not ctx.resilient_parsing:
             click.echo(ctx.get_help(), err=True)
             ctx.exit(2)
         return super().parse_args(ctx, args)

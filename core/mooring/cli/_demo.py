@@ -295,7 +295,7 @@ def _tell_health(page: Page, store: "SqlStore") -> "Health":
     )
     # One connection may be the only one that writes.
     _lend_readers(store, min(_READERS, store.config.max_open_conns - 1))
-    health = core.health_check(store, deep=True, timeout=30.0)
+    health = core.health_check(store, integrity=True, timeout=30.0)
     page.look(health.checks)
     return health
 
@@ -320,7 +320,7 @@ def _tell_end(page: Page, target: str, path: str | None) -> None:
     page.total()
     page.line("Now look for yourself:")
     page.line()
-    page.line(f"   {_program()} health {target} --deep")
+    page.line(f"   {_program()} doctor {target}")
     page.line(f"   {_program()} migrate status {target}")
     if path is not None:
         page.line(f"   {_LOOK_INTO_DEFAULT.format(path=shlex.quote(path))}")

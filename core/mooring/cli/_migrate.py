@@ -17,6 +17,11 @@ class MigrateGroup(LazyGroup):
         "reset": ("_migrate_down:reset", "Undo all migrations."),
         "wait": ("_migrate_status:wait", "Wait until somebody else has migrated."),
         "stamp": ("_migrate_record:stamp", "Note as applied, and run nothing."),
+        "new": ("_migrate_new:new", "Begin a migration: a file for each dialect."),
+        "validate": (
+            "_migrate_validate:validate",
+            "Check migration files; no database is opened.",
+        ),
         "repair": ("_migrate_record:repair", "Correct what is recorded."),
     }
 

@@ -2,8 +2,8 @@
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
-from typing import IO, Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import IO, Any, TypeVar
 
 import click
 
@@ -11,13 +11,43 @@ import click
 SCHEMA = 1
 
 
-json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Write one JSON object to stdout."
-)
+F = TypeVar("F", bound=Callable[..., Any])
+
+_QUIET = "mooring.quiet"
+
+
+def json_option(command: F) -> F:
+    """Give *command* --json, as ``as_json``, and what every verb has beside."""
+    command = click.option(
+        "-v",
+        "--verbose",
+        count=True,
+        expose_value=False,
+        callback=_log_to_stderr,
+        help="Tell what happens; twice tells more.",
+    )(command)
+    command = click.option(
+        "-q",
+        "--quiet",
+        is_flag=True,
+        expose_value=False,
+        callback=_be_quiet,
+        help="Write nothing but errors, and questions.",
+    )(command)
+    command = click.option(
+        "--no-color",
+        is_flag=True,
+        expose_value=False,
+        callback=_draw_plain,
+        help="Draw without colours, as with NO_COLOR.",
+    )(command)
+    return click.option(
+        "--json", "as_json", is_flag=True, help="Write one JSON object to stdout."
+    )(command)
 
 
 def say(text: str = "", *, err: bool = False) -> None:
-    """Write a line to stdout, or to stderr.
+    """Write a line to stdout, or to stderr; with --quiet only to stderr.
 
     A reader that has gone (``| head``) does not change what the command does, nor its
     exit code: what it would have read is dropped.
@@ -25,6 +55,24 @@ def say(text: str = "", *, err: bool = False) -> None:
     Raises:
         click.ClickException: It cannot be written for another reason.
     """
+    if err or not is_quiet():
+        _write(text, err=err)
+
+
+def is_quiet() -> bool:
+    """Return whether the command was called with --quiet."""
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.meta.get(_QUIET))
+
+
+def say_json(**document: object) -> None:
+    """Write the one JSON object of a command; "schema" comes first."""
+    import json
+
+    _write(json.dumps({"schema": SCHEMA, **document}, indent=2), err=False)
+
+
+def _write(text: str, *, err: bool) -> None:
     try:
         click.echo(text, err=err)
     except BrokenPipeError:
@@ -36,11 +84,26 @@ def say(text: str = "", *, err: bool = False) -> None:
         ) from cause
 
 
-def say_json(**document: object) -> None:
-    """Write the one JSON object of a command; "schema" comes first."""
-    import json
+def _be_quiet(context: click.Context, _: click.Parameter, value: bool) -> None:
+    context.meta[_QUIET] = value
 
-    say(json.dumps({"schema": SCHEMA, **document}, indent=2))
+
+def _draw_plain(_: click.Context, __: click.Parameter, value: bool) -> None:
+    if value:
+        os.environ["NO_COLOR"] = "1"  # for what draws, and for child processes
+
+
+def _log_to_stderr(_: click.Context, __: click.Parameter, value: int) -> None:
+    if not value:
+        return
+    import logging
+
+    # Only here, in a program of our own, is logging set up.
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    logger = logging.getLogger("mooring")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO if value == 1 else logging.DEBUG)
 
 
 def table(rows: Iterable[Sequence[str]], *, indent: str = "  ") -> list[str]:

@@ -1,19 +1,24 @@
-"""The demo's page: headed sections, aligned, in colour on a terminal."""
+"""What a command draws: sections, rows and checks, in colour on a terminal."""
 
 import sys
 from collections.abc import Iterable, Sequence
 from textwrap import wrap
 from typing import Final
 
-from mooring.cli._output import plural, say, table
+from mooring.cli._output import is_quiet, plural, say, table
 from mooring.core import Check
 
 _WIDTH: Final = 78
-_STYLES: Final = {"ok": "green", "failed": "bold red", "unknown": "yellow"}
+_STYLES: Final = {
+    "ok": "green",
+    "warning": "yellow",
+    "failed": "bold red",
+    "unknown": "yellow",
+}
 
 
 class Page:
-    """What the demo tells, and the checks that it made on the way.
+    """What a command tells, and the checks that it made on the way.
 
     Args:
         quiet: Write nothing; only keep the checks.
@@ -21,14 +26,16 @@ class Page:
 
     def __init__(self, *, quiet: bool) -> None:
         self.checks: list[Check] = []
-        self._quiet = quiet
+        self._quiet = quiet or is_quiet()
         self._sections = 0
-        self._terminal = not quiet and sys.stdout is not None and sys.stdout.isatty()
+        self._terminal = (
+            not self._quiet and sys.stdout is not None and sys.stdout.isatty()
+        )
 
     @property
     def ok(self) -> bool:
-        """Whether every check was."""
-        return all(check.status == "ok" for check in self.checks)
+        """Whether no check failed, or could not be made."""
+        return not self._bad()
 
     def section(self, title: str, why: str) -> None:
         """Begin a section: a numbered title, and why it matters."""
@@ -45,19 +52,27 @@ class Page:
             self.line(line)
 
     def look(self, checks: Sequence[Check]) -> None:
-        """Write checks, a line each, and keep them."""
+        """Write checks, a line each and one for the fix, and keep them."""
         self.checks += checks
         rows = [(check.status, check.name, check.detail) for check in checks]
         for check, line in zip(checks, table(rows, indent="   "), strict=True):
             self.line(line, style=_STYLES[check.status])
+            if check.fix:
+                self.line(f"      fix: {check.fix}")
 
     def total(self) -> None:
         """Write how many checks there were, and how many failed."""
-        failed = sum(check.status != "ok" for check in self.checks)
+        failed = self._bad()
+        warned = sum(check.status == "warning" for check in self.checks)
         told = f"{failed} of them FAILED" if failed else "all ok"
+        if warned:
+            told += f", {plural(warned, 'warning')}"
         style = "bold red" if failed else "bold green"
         self.line()
         self.line(f"{plural(len(self.checks), 'check')}, {told}.", style=style)
+
+    def _bad(self) -> int:
+        return sum(check.status not in ("ok", "warning") for check in self.checks)
 
     def line(self, text: str = "", *, style: str = "") -> None:
         """Write one line."""

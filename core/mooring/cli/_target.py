@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import click
 
-from mooring.cli._output import say
+from mooring.cli._output import is_quiet, say
 
 if TYPE_CHECKING:
     from mooring.core import Explanation, Problem, StoreConfig
@@ -156,7 +156,7 @@ def explained(
             " or with DB_DRIVER and the like",
             click.get_current_context(silent=True),
         )
-    for warning in found.warnings:
+    for warning in () if is_quiet() else found.warnings:
         say(f"warning: {warning}", err=True)
     return found
 
@@ -305,7 +305,7 @@ def _shown_flags(
 
 
 class Seconds(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
-    """A number of seconds above 0."""
+    """A time above 0: a number of seconds, or such as 1m30s or 250ms."""
 
     name = "seconds"
 
@@ -313,10 +313,18 @@ class Seconds(click.ParamType):  # type: ignore[type-arg]  # generic since click
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         """Return *value* as seconds, or fail as a usage error."""
+        from mooring import core
+
+        # As an option of a store is written, in the same forms.
+        field = core.option_fields(core.StoreConfig)["pool_timeout"]
         try:
-            seconds = float(value)
+            seconds = cast("float", core.from_text(str(value), field))
         except ValueError:
             seconds = 0.0
         if not 0 < seconds < float("inf"):
-            self.fail(f"{value!r} is not a number of seconds above 0", param, ctx)
+            self.fail(
+                f"{value!r} is no time above 0: write seconds, or such as 1m30s",
+                param,
+                ctx,
+            )
         return seconds

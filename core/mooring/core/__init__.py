@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mooring.core._explain import Explanation, Setting, settings_of
     from mooring.core._folder import DiskFolder, File, Folder, package_folder
     from mooring.core._from_text import from_text
-    from mooring.core._health import Check, Health
+    from mooring.core._health import Check, CheckProgress, Health
     from mooring.core._hookspecs import hookimpl
     from mooring.core._lease import Lease, PoolStats
     from mooring.core._load import explain, load
@@ -114,7 +114,7 @@ _HOME = {
     "_explain": ("Explanation", "Setting", "settings_of"),
     "_folder": ("DiskFolder", "File", "Folder", "package_folder"),
     "_from_text": ("from_text",),
-    "_health": ("Check", "Health"),
+    "_health": ("Check", "CheckProgress", "Health"),
     "_hookspecs": ("hookimpl",),
     "_lease": ("Lease", "PoolStats"),
     "_load": ("explain", "load"),
@@ -149,6 +149,7 @@ __all__ = [
     "ArgumentError",
     "Capability",
     "Check",
+    "CheckProgress",
     "CheckViolation",
     "ConfigError",
     "Connection",

@@ -158,7 +158,7 @@ class SqlStoreBase(StoreBase, Generic[S]):
         # What users borrow from; the two above are the driver's, for its own work.
         self._to_write = writers
         self._to_read = readers
-        self._schema: dict[str, str] = {}
+        self._schema: dict[str, tuple[int, int, int]] = {}
 
     def execute(self, sql: str, params: Mapping[str, object] | None = None) -> Result:
         """Execute one statement in a transaction of its own; see `SqlStore`."""
@@ -253,8 +253,16 @@ class SqlStoreBase(StoreBase, Generic[S]):
     def note_schema(
         self, table: str, *, version: int, applied: int, known: int
     ) -> None:
-        """Remember how far a version table is, for the repr; a migrator says so."""
-        self._schema[table] = f"v{version} ({applied}/{known})"
+        """Remember how far a version table is; a migrator says so."""
+        self._schema[table] = version, applied, known
+
+    @property
+    def schema_versions(self) -> "Mapping[str, tuple[int, int, int]]":
+        """By version table, as a migrator saw it last: newest version, applied, known.
+
+        Empty where nobody looked.
+        """
+        return dict(self._schema)
 
     def interpose(self, make: Callable[[Pool[Any]], Pool[Any]]) -> None:
         """Put other pools between the store and its users, until it is closed.
@@ -310,7 +318,8 @@ class SqlStoreBase(StoreBase, Generic[S]):
         )
 
     def _words(self) -> tuple[str, ...]:
-        return (*self._schema.values(), *super()._words())
+        schema = (f"v{v} ({a}/{k})" for v, a, k in self._schema.values())
+        return (*schema, *super()._words())
 
     def _state(self) -> str:
         """Return the pools' figures in words; a driver may say more."""

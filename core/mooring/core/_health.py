@@ -1,10 +1,15 @@
 """How a store is."""
 
+from collections.abc import Callable
 from typing import Literal
 
 import attrs
 
 HealthStatus = Literal["ok", "failed", "unknown"]
+CheckStatus = Literal["ok", "warning", "failed", "unknown"]
+
+# What is looked at, how many parts of it are done, and how many there are.
+CheckProgress = Callable[[str, int, int], object]
 
 
 @attrs.frozen(kw_only=True)
@@ -12,14 +17,18 @@ class Check:
     """One thing that was looked at.
 
     Attributes:
-        name: Stable name, such as ``"foreign_keys"``.
-        status: ``ok``, ``failed``, or ``unknown`` where it could not be looked at.
+        name: Stable name in ``snake_case``, such as ``"foreign_keys"``; a program may
+            rely on it.
+        status: ``ok``; ``warning`` for what works, but should be changed; ``failed``;
+            or ``unknown`` where it could not be looked at.
         detail: What was found, in words; never a secret.
+        fix: What to do about it; "" where there is nothing to do.
     """
 
     name: str
-    status: HealthStatus
+    status: CheckStatus
     detail: str = ""
+    fix: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -27,7 +36,8 @@ class Health:
     """The answer of a health check.
 
     Attributes:
-        status: ``failed`` if any check failed, else ``unknown`` if any is, else ``ok``.
+        status: ``failed`` if any check failed, else ``unknown`` if any is, else ``ok``:
+            a warning does not change it.
         latency: Seconds that the check took.
         checks: What was looked at, in order.
     """

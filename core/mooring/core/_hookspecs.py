@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from mooring.core._config import StoreConfig
     from mooring.core._driver import DriverInfo
     from mooring.core._folder import Folder
-    from mooring.core._health import Health
+    from mooring.core._health import CheckProgress, Health
     from mooring.core._store import Store
 
 PROJECT = "mooring"
@@ -38,12 +38,19 @@ def open_store(config: "StoreConfig") -> "Store":  # type: ignore[empty-body]  #
 
 
 @hookspec(firstresult=True)
-def health_check(store: "Store", deep: bool, timeout: float) -> "Health":  # type: ignore[empty-body]  # a specification
+def health_check(  # type: ignore[empty-body]  # a specification
+    store: "Store",
+    deep: bool,
+    timeout: float,
+    integrity: bool,
+    progress: "CheckProgress",
+) -> "Health":  # pyright: ignore[reportReturnType]  # a specification
     """Say how *store* is, within *timeout* seconds, without ever writing.
 
     It may be called at any time: beside open scopes, while another process holds the
     write lock, and on a closed store. *deep* also asks what takes longer or needs
-    more rights. What is wrong is a value, not an exception.
+    more rights; *integrity*, which comes with *deep*, also reads all of the data, and
+    tells *progress* how far it is. What is wrong is a value, not an exception.
     """
 
 

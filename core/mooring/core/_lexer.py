@@ -43,7 +43,8 @@ def tokens(
         kind = found.lastgroup or ""
         end = found.end()
         if kind == "comment":
-            kind, end = "gap", _comment_end(sql, end, nested=dialect.nested_comments)
+            end = comment_end(sql, end, nested=dialect.nested_comments) or len(sql)
+            kind = "gap"
         elif kind == "dollar":
             kind, end = "string", _dollar_end(sql, end, tag=found[0])
         elif kind in ("param", "ordinal"):
@@ -80,16 +81,23 @@ def _follow(brackets: list[str], kind: str, text: str) -> bool:
     return False
 
 
-def _comment_end(sql: str, start: int, *, nested: bool) -> int:
+def comment_end(sql: str, start: int, *, nested: bool) -> int | None:
+    """Return where the block comment ends that is open at *start*, None if it does not.
+
+    Args:
+        sql: The text.
+        start: The offset behind the ``/*``.
+        nested: Whether comments inside of it have an end of their own.
+    """
     if not nested:
         end = sql.find("*/", start)
-        return len(sql) if end < 0 else end + 2
+        return None if end < 0 else end + 2
     depth = 1
     for edge in re.compile(_COMMENT_EDGE).finditer(sql, start):
         depth += 1 if edge[0] == "/*" else -1
         if depth == 0:
             return edge.end()
-    return len(sql)
+    return None
 
 
 def _dollar_end(sql: str, start: int, *, tag: str) -> int:

@@ -1,5 +1,6 @@
 """Opening: from a configuration to a store that is migrated and ready."""
 
+import sys
 import weakref
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -14,7 +15,7 @@ from mooring.core.errors import ArgumentError, DriverProtocolError, MigrationErr
 
 if TYPE_CHECKING:
     from mooring.core._store import SqlStore, Store
-    from mooring.migrate import Source
+    from mooring.migrate import Migrator, Source, Step
 
 Migrate = Literal["apply", "verify", "skip"]
 
@@ -64,17 +65,22 @@ def open(  # noqa: A001 - core.open is the name that the design gives it
             f"migrate must be one of {', '.join(get_args(Migrate))}, not {migrate!r}"
         )
     registry = registry or default_registry()
+    given = config
     config = configure(config, registry=registry)
     sources = _sources(registry, config, migrations)
     store: SqlStore = _open_store(registry, config.driver, config)
     try:
         mode = migrate or ("apply" if config.auto_migrate else "verify")
-        if mode != "skip":
-            _bring_to_head(store, sources, mode)
+        done = [] if mode == "skip" else _bring_to_head(store, sources, mode)
+        _opened[store] = Opened(registry, sources)
+        # A program that logs has imported it; no other pays for that.
+        if "logging" in sys.modules:
+            from mooring.core._events import log_opened
+
+            log_opened(store, registry, given, done)
     except BaseException:
         store.close()
         raise
-    _opened[store] = Opened(registry, sources)
     return store
 
 
@@ -86,6 +92,13 @@ def driver_folder(store: "Store") -> Folder | None:
 def opened_with(store: "Store") -> Opened:
     """Return what *store* was opened with."""
     return _opened.get(store) or Opened(default_registry(), [])
+
+
+def migrator_for(store: Any, source: "Source") -> "Migrator":
+    """Return what migrates *store* from *source*, or looks how far it is."""
+    from mooring.migrate import Migrator
+
+    return Migrator(store, source)
 
 
 def _open_store(registry: Registry, name: str, config: StoreConfig) -> Any:
@@ -152,15 +165,18 @@ def _sources(
     return sources
 
 
-def _bring_to_head(store: Any, sources: "Iterable[Source]", mode: Migrate) -> None:
-    from mooring.migrate import Migrator
-
+def _bring_to_head(
+    store: Any, sources: "Iterable[Source]", mode: Migrate
+) -> "list[Step]":
+    """Apply what is pending, or raise if anything is; return what was applied."""
+    done: list[Step] = []
     for source in sources:
-        migrator = Migrator(store, source)
+        migrator = migrator_for(store, source)
         if mode == "apply":
-            migrator.ensure_head()
+            done += migrator.ensure_head()
         else:
             migrator.require_head()
+    return done
 
 
 def _driver_folder(registry: Registry, config: StoreConfig) -> Folder | None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mooring.migrate._run import Step
     from mooring.migrate._source import Source
     from mooring.migrate._status import MigrationStatus, Status
+    from mooring.migrate._validate import Finding, validate
 
 _HOME = {
     "_losses": ("Loss",),
@@ -45,12 +46,14 @@ _HOME = {
         "MigrationStatus",
         "Status",
     ),
+    "_validate": ("Finding", "validate"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
     "Correction",
     "Event",
+    "Finding",
     "Loss",
     "Migration",
     "MigrationStatus",
@@ -66,6 +69,7 @@ __all__ = [
     "Step",
     "Waited",
     "parse",
+    "validate",
 ]
 
 

@@ -61,8 +61,8 @@ class Migrator(View):
         self._progress = progress
         self._rules = rules
 
-    def ensure_head(self, *, timeout: float | None = None) -> None:
-        """Apply what is pending, as `up` does: what `core.open` calls.
+    def ensure_head(self, *, timeout: float | None = None) -> "list[Step]":
+        """Apply what is pending, as `up` does, and return it: what `core.open` calls.
 
         Args:
             timeout: As in `up`.
@@ -72,9 +72,9 @@ class Migrator(View):
         """
         files, applied = self._source.files(), self._applied()
         if files.keys() != applied.keys():
-            self._up(files, applied, timeout=timeout)
-        else:
-            self._note(files, applied)
+            return self._up(files, applied, timeout=timeout)[0]
+        self._note(files, applied)
+        return []
 
     def up(
         self,

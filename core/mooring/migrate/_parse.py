@@ -57,6 +57,13 @@ def parse(
     Raises:
         MigrationParseError: The name or the content is not a migration's.
     """
+    return parse_noting(text, name=name, environ=environ)[0]
+
+
+def parse_noting(
+    text: str | bytes, *, name: str, environ: Mapping[str, str] | None = None
+) -> tuple[Migration, list[int]]:
+    """As `parse`, and return the lines of empty blocks behind which goose loses SQL."""
     version = version_of(name)
     if version is None:
         raise MigrationParseError(
@@ -69,13 +76,14 @@ def parse(
     for line in _decoded(text, name).split("\n"):
         splitter.feed(line.removesuffix("\r"))
     splitter.close()
-    return Migration(
+    migration = Migration(
         version=version,
         name=name,
         up=tuple(splitter.up),
         down=tuple(splitter.down),
         transaction=splitter.transaction,
     )
+    return migration, splitter.swallowing
 
 
 def _decoded(text: str | bytes, name: str) -> str:
@@ -102,6 +110,8 @@ class _Splitter:
         self.up: list[Statement] = []
         self.down: list[Statement] = []
         self.transaction = True
+        self.swallowing: list[int] = []
+        self._empty = 0  # the line of a block without SQL, if nothing followed it yet
         self._name = name
         self._environ = environ
         self._envsub = False
@@ -146,6 +156,9 @@ class _Splitter:
         self._check_finished()
 
     def _add(self, line: str) -> None:
+        if self._empty and line.strip(_SPACE):
+            self.swallowing.append(self._empty)
+            self._empty = 0
         self._lines.append(line)
         if not self._begun and line.strip(_SPACE):
             self._begun = self._number
@@ -203,6 +216,7 @@ class _Splitter:
         elif (self._state, word) not in _MOVES:
             raise self._misplaced(word)
         else:
+            self._empty = 0
             self._leave(word)
             self._state = _MOVES[self._state, word]
 
@@ -215,6 +229,7 @@ class _Splitter:
         elif word == "StatementEnd" and self._has_sql():
             self._finish()
         else:
+            self._empty = self._block if word == "StatementEnd" else 0
             self._clear()
 
     def _has_sql(self) -> bool:

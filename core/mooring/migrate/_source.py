@@ -41,7 +41,7 @@ class Source:
                 ``.sql`` file has no version, or two have the same.
         """
         found: dict[int, File] = {}
-        for file in self._entries():
+        for file in self.entries():
             if not file.name.endswith(".sql"):
                 continue
             version = version_of(file.name)
@@ -70,7 +70,12 @@ class Source:
             )
         return dict(sorted(found.items()))
 
-    def _entries(self) -> list[File]:
+    def entries(self) -> list[File]:
+        """Return all that is in the folder, unsorted.
+
+        Raises:
+            MigrationParseError: The folder cannot be listed.
+        """
         try:
             return list(self.folder.iterdir())
         except OSError as cause:

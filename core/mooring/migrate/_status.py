@@ -6,7 +6,7 @@ from typing import Literal
 import attrs
 
 from mooring.core import AppliedRow, File, Unfinished
-from mooring.migrate._files import content
+from mooring.migrate._files import content as content_of
 from mooring.migrate._listing import Listing
 from mooring.migrate._migration import digest
 
@@ -80,8 +80,10 @@ def status_of(
     files: Mapping[int, File],
     applied: Mapping[int, AppliedRow],
     unfinished: Unfinished | None,
+    *,
+    content: bool = True,
 ) -> Status:
-    """Return the status; reads the applied files."""
+    """Return the status; reads the applied files if *content*."""
     known = max(files, default=0)
     found = []
     for version in sorted(files.keys() | applied.keys()):
@@ -91,7 +93,7 @@ def status_of(
             state = "pending"
         elif file is None:
             state = "ahead" if version > known else "missing"
-        elif row.digest is not None and row.digest != digest(content(file)):
+        elif content and row.digest not in (None, digest(content_of(file))):
             state = "changed"
         found.append(
             MigrationStatus(

@@ -53,16 +53,22 @@ class View:
             self._choice(files, applied).require_none()
         self._note(files, applied)
 
-    def status(self) -> "Status":
+    def status(self, *, content: bool = True, timeout: float | None = None) -> "Status":
         """Return every known or applied migration by version; nothing is written.
+
+        Args:
+            content: Whether to look if an applied file is what was applied; without,
+                no file is opened and none is ``changed``.
+            timeout: Seconds to wait for a connection; ``pool_timeout`` by default.
 
         Raises:
             MigrationParseError: A file cannot be read.
         """
         from mooring.migrate._status import status_of
 
+        files, applied = self._source.files(), self._applied(timeout)
         unfinished = self._store.migration_unfinished(self._source.table)
-        return status_of(self._source.files(), self._applied(), unfinished)
+        return status_of(files, applied, unfinished, content=content)
 
     def plan(
         self,
@@ -153,8 +159,8 @@ class View:
         version, seconds = wait_until(look, timeout)
         return Waited(version=version, seconds=seconds)
 
-    def _applied(self) -> dict[int, AppliedRow]:
-        rows = self._store.migration_versions(self._source.table)
+    def _applied(self, timeout: float | None = None) -> dict[int, AppliedRow]:
+        rows = self._store.migration_versions(self._source.table, timeout=timeout)
         return {row.version: row for row in rows or ()}
 
     def _choice(self, files: Mapping[int, File], applied: Collection[int]) -> "Choice":

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mooring.core import hookimpl
 
 if TYPE_CHECKING:
-    from mooring.core import DriverInfo, Folder, Health
+    from mooring.core import CheckProgress, DriverInfo, Folder, Health
 
     from mooring_postgres._config import PostgresConfig
     from mooring_postgres._store import PostgresStore
@@ -46,11 +46,19 @@ def open_store(config: "PostgresConfig") -> "PostgresStore":
 
 
 @hookimpl
-def health_check(store: "PostgresStore", deep: bool, timeout: float) -> "Health":
-    """Look at the server, the connections and the pool."""
+def health_check(
+    store: "PostgresStore",
+    deep: bool,
+    timeout: float,
+    integrity: bool,
+    progress: "CheckProgress",
+) -> "Health":
+    """Look at the server and the pool, and deeper at what stands between."""
     from mooring_postgres._health import check
 
-    return check(store, deep=deep, timeout=timeout)
+    return check(
+        store, deep=deep, timeout=timeout, integrity=integrity, progress=progress
+    )
 
 
 @hookimpl

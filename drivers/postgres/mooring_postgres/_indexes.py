@@ -20,14 +20,17 @@ ORDER BY c.relname
 """
 
 
-def invalid_indexes(session: PostgresSession, text: str) -> list[str]:
-    """Return the INVALID indexes that *text* names, as SQL writes them.
+def invalid_indexes(session: PostgresSession, text: str | None = None) -> list[str]:
+    """Return the INVALID indexes, or those that *text* names, as SQL writes them.
 
     One in a schema that is not searched is meant only where its schema is named too.
     """
+    found = session.query(_INVALID)
+    if text is None:
+        return [written for _, _, _, written in found]
     return [
         written
-        for name, schema, visible, written in session.query(_INVALID)
+        for name, schema, visible, written in found
         # A failed REINDEX CONCURRENTLY leaves a new one beside the old.
         if _names(text, re.sub(r"_ccnew\d*$", "", name))
         and (visible or _names(text, schema))

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Final, Self
 
 import psycopg
@@ -39,9 +40,11 @@ GROUP BY n.nspname, c.conname HAVING bool_and(c.condeferrable)
 def own_transaction(sql: str) -> int | None:
     """Return where *sql* begins or ends a transaction, None if it does not."""
     if _BEGINS_OR_COMMITS.search(sql):
-        for start, statement in split_statements(sql, DIALECT):
-            if _BEGINS_OR_COMMITS.match(statement):
-                return start
+        # What cannot be told apart is refused with its place when it is executed.
+        with suppress(StatementNotAllowedError):
+            for start, statement in split_statements(sql, DIALECT):
+                if _BEGINS_OR_COMMITS.match(statement):
+                    return start
     return None
 
 

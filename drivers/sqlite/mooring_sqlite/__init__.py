@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mooring.core import hookimpl
 
 if TYPE_CHECKING:
-    from mooring.core import DriverInfo, Folder, Health
+    from mooring.core import CheckProgress, DriverInfo, Folder, Health
 
     from mooring_sqlite._config import SqliteConfig
     from mooring_sqlite._store import SqliteStore
@@ -40,11 +40,19 @@ def open_store(config: "SqliteConfig") -> "SqliteStore":
 
 
 @hookimpl
-def health_check(store: "SqliteStore", deep: bool, timeout: float) -> "Health":
-    """Look at the connections, the migrations, and the disk."""
+def health_check(
+    store: "SqliteStore",
+    deep: bool,
+    timeout: float,
+    integrity: bool,
+    progress: "CheckProgress",
+) -> "Health":
+    """Look at the connections and the disk, and deeper at all around them."""
     from mooring_sqlite._health import check
 
-    return check(store, deep=deep, timeout=timeout)
+    return check(
+        store, deep=deep, timeout=timeout, integrity=integrity, progress=progress
+    )
 
 
 @hookimpl

@@ -34,6 +34,12 @@ class SqliteConfig(StoreConfig):
         choices=("full", "normal", "off"),
     )
 
+    network_file_system: bool = option(
+        False,
+        "Whether the file may be on a network file system. Only where one machine alone"
+        " ever opens it: else WAL mode damages it.",
+    )
+
     def problems(self) -> Iterable[Problem]:
         """Yield what is wrong with the path, and between options."""
         yield from super().problems()

@@ -1,76 +1,122 @@
 """What ``health_check`` looks at, without writing and without waiting for locks."""
 
-import os
 import sqlite3
-import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from time import monotonic
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from mooring.core import Check, Health, MooringError
+from mooring.core import Check, CheckProgress, Health, MooringError
 
 from mooring_sqlite._connect import Setting, read_settings
 from mooring_sqlite._deadline import Deadline
+from mooring_sqlite._surroundings import disk, surroundings
 
 if TYPE_CHECKING:
     from mooring_sqlite._session import SqliteSession
     from mooring_sqlite._store import SqliteStore
 
-_MIB: Final = 1024 * 1024
-# Below this a checkpoint of the write-ahead log may not fit any more.
-_LEAST_FREE: Final = 16 * _MIB
 
-
-def check(store: "SqliteStore", *, deep: bool, timeout: float) -> Health:
+def check(
+    store: "SqliteStore",
+    *,
+    deep: bool,
+    timeout: float,
+    integrity: bool,
+    progress: CheckProgress,
+) -> Health:
     """Return how *store* is, within *timeout* seconds."""
     started = monotonic()
+    deadline = started + timeout
     if store.closed:
-        closed = Check(name="ping", status="failed", detail="the store is closed")
+        closed = Check(
+            name="ping",
+            status="failed",
+            detail="the store is closed",
+            fix="open it again with core.open()",
+        )
         return Health.of((closed,), latency=monotonic() - started)
-    checks = [_ping(store, started + timeout), *_settings(store, deep=deep)]
+    checks = [*_ping(store, deadline), *_settings(store, deep=deep)]
     if not store.location.in_memory:
-        checks.append(_disk(store))
-        if deep:
-            checks.append(_file(store))
+        checks.append(disk(store))
     if deep:
-        checks.append(_integrity(store, started + timeout))
+        from mooring_sqlite._library import library_check
+        from mooring_sqlite._wal import wal_checks
+
+        checks += _ask(store, "library", lambda c: [library_check(c)], deadline)
+        if not store.location.in_memory:
+            checks += [*surroundings(store), *wal_checks(store)]
+    if integrity:
+        from mooring_sqlite._integrity import integrity_checks
+
+        checks += _ask(
+            store, "integrity", lambda c: integrity_checks(c, progress), deadline
+        )
     return Health.of(tuple(checks), latency=monotonic() - started)
 
 
-def _ping(store: "SqliteStore", deadline: float) -> Check:
+def _ping(store: "SqliteStore", deadline: float) -> list[Check]:
     if not store.has_same_file():
-        gone = f"{store.location.path} was removed or replaced"
-        return Check(name="ping", status="failed", detail=gone)
-    return _ask(store, "ping", "SELECT count(*) FROM sqlite_master", deadline)
+        gone = Check(
+            name="ping",
+            status="failed",
+            detail=f"{store.location.path} was removed or replaced",
+            fix="close the store and open it again",
+        )
+        return [gone]
+
+    def ping(connection: sqlite3.Connection) -> list[Check]:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        return [Check(name="ping", status="ok", detail="answered")]
+
+    return _ask(store, "ping", ping, deadline)
 
 
-def _integrity(store: "SqliteStore", deadline: float) -> Check:
-    return _ask(store, "integrity", "PRAGMA quick_check(1)", deadline)
+def _ask(
+    store: "SqliteStore",
+    name: str,
+    look: Callable[[sqlite3.Connection], Iterable[Check]],
+    deadline: float,
+) -> list[Check]:
+    """Return what *look* finds on a connection that comes free in time.
 
-
-def _ask(store: "SqliteStore", name: str, sql: str, deadline: float) -> Check:
-    """Run one query on a connection that comes free in time."""
-    pool = store.pools()[-1]
+    What it does not come to is a check called *name*.
+    """
+    found: list[Check] = []
     try:
-        lease = pool.acquire(max(deadline - monotonic(), 0))
+        lease = store.pools()[-1].acquire(max(deadline - monotonic(), 0))
     except MooringError as error:
-        return Check(name=name, status="unknown", detail=error.message)
+        return [_unknown(name, error.message)]
     session = lease.connection
     limit = Deadline(session.connection, max(deadline - monotonic(), 0))
     try:
         limit.watch()
-        (answer,) = session.connection.execute(sql).fetchone()
+        for check in look(session.connection):
+            found.append(check)  # noqa: PERF402 - what is found before an error stays
     except sqlite3.Error as error:
         limit.reraise()
         if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_INTERRUPT:
-            return Check(name=name, status="unknown", detail="did not finish in time")
-        return Check(name=name, status="failed", detail=str(error))
+            return [*found, _unknown(name, "did not finish in time")]
+        broken = Check(
+            name=name,
+            status="failed",
+            detail=str(error),
+            fix="look with `mooring doctor --integrity`; restore a backup if the"
+            " database is damaged",
+        )
+        return [*found, broken]
     finally:
         session.limited()
-        pool.release(lease)
-    if name == "integrity" and answer != "ok":
-        return Check(name=name, status="failed", detail=str(answer))
-    return Check(name=name, status="ok", detail="answered")
+        store.pools()[-1].release(lease)
+    return found
+
+
+def _unknown(name: str, detail: str) -> Check:
+    return Check(
+        name=name,
+        status="unknown",
+        detail=detail,
+        fix="ask again, with a longer timeout",
+    )
 
 
 def _settings(store: "SqliteStore", *, deep: bool) -> list[Check]:
@@ -95,8 +141,14 @@ def _settings(store: "SqliteStore", *, deep: bool) -> list[Check]:
     checks = []
     for name in dict.fromkeys(shown):
         if name in wrong:
-            detail = ", ".join(wrong[name])
-            checks.append(Check(name=name, status="failed", detail=detail))
+            changed = Check(
+                name=name,
+                status="failed",
+                detail=", ".join(wrong[name]),
+                fix="open the store again; something in this process changed the"
+                " setting of a connection",
+            )
+            checks.append(changed)
         else:
             detail = f"{_in_words(values.get(name, ()))} {where}"
             checks.append(Check(name=name, status="ok", detail=detail))
@@ -112,25 +164,3 @@ def _expected_and_found(
 def _in_words(values: "Sequence[Setting]") -> str:
     """Return "= 1", or "= 0 and 1" where the connections differ on purpose."""
     return f"= {' and '.join(str(value) for value in dict.fromkeys(values))}"
-
-
-def _file(store: "SqliteStore") -> Check:
-    """Look at who else may write to the file: it could hold anything then."""
-    try:
-        mode = stat.S_IMODE(os.stat(store.location.path).st_mode)
-    except OSError as error:
-        return Check(name="file", status="failed", detail=str(error.strerror))
-    if mode & stat.S_IWOTH:
-        found = f"mode {mode:04o}: everybody on this machine may change it"
-        return Check(name="file", status="failed", detail=found)
-    return Check(name="file", status="ok", detail=f"mode {mode:04o}")
-
-
-def _disk(store: "SqliteStore") -> Check:
-    found = os.statvfs(os.path.dirname(store.location.path))
-    free = found.f_bavail * found.f_frsize
-    return Check(
-        name="disk",
-        status="ok" if free >= _LEAST_FREE else "failed",
-        detail=f"{free // _MIB} MiB free",
-    )

@@ -190,7 +190,7 @@ def _require_access(path: str, found: os.stat_result) -> None:
             mode = found if kind == "file" else os.stat(folder)
             raise OpenError(
                 f"{kind} {place} is not writable for {_user()}: owner"
-                f" {_name(mode.st_uid)}, mode {stat.S_IMODE(mode.st_mode):04o}",
+                f" {user_name(mode.st_uid)}, mode {stat.S_IMODE(mode.st_mode):04o}",
                 hint=f"let {_user()} read and write the file and its folder",
             )
 
@@ -204,10 +204,11 @@ def _cannot(what: str, path: str, cause: OSError) -> OpenError:
 
 
 def _user() -> str:
-    return f"user {_name(os.geteuid())}"
+    return f"user {user_name(os.geteuid())}"
 
 
-def _name(uid: int) -> str:
+def user_name(uid: int) -> str:
+    """Return the name of a user, or the number of one that has none."""
     from pwd import getpwuid
 
     try:

@@ -7,16 +7,23 @@ from typing import Final
 
 # Compiled for the first text that needs them, and kept by `re`: the statements of most
 # files do without, and a first start with them.
-# Strings, quoted names and comments, whose semicolons mean nothing; and those that do.
+# Strings, quoted names and comments, whose semicolons mean nothing; those that do; a
+# comment that is never closed; and a string or name that is not, which SQLite refuses.
 _SEMICOLON: Final = (
     r"""(?s)'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]"""
-    r"""|--[^\n]*|/\*.*?\*/|(;)"""
+    r"""|--[^\n]*|/\*.*?\*/|(;)|(/\*)|['"`\[].*"""
 )
 _COMMENTS: Final = r"(?s:\s|\ufeff|--[^\n]*(?:\n|$)|/\*.*?\*/)*"
 
 
 def split(sql: str) -> Iterator[tuple[int, str]]:
-    """Yield each SQL statement of *sql* with its offset, as SQLite tells them apart."""
+    """Yield each SQL statement of *sql* with its offset, as SQLite tells them apart.
+
+    Raises:
+        StatementNotAllowedError: A comment is never closed. SQLite takes the end of the
+            text for its end (sqlite.org/lang_comment.html), and would run nothing of
+            what was meant to follow.
+    """
     start = 0
     while (end := sql.find(";", start) + 1) and complete_statement(sql[start:end]):
         yield start, sql[start:end]
@@ -27,8 +34,26 @@ def split(sql: str) -> Iterator[tuple[int, str]]:
                 yield start, sql[start : match.end()]
                 start = match.end()
     rest = sql[start:]
+    if "/*" in rest:
+        _refuse_open_comment(rest, start)
     if rest.strip() and first_word_at(rest) < len(rest):
         yield start, rest
+
+
+def _refuse_open_comment(rest: str, start: int) -> None:
+    for match in re.compile(_SEMICOLON).finditer(rest):
+        if match[2] is not None:
+            from mooring.core import StatementNotAllowedError
+
+            error = StatementNotAllowedError(
+                "the comment that begins here is never closed, so the SQL behind it"
+                " would be left out",
+                hint="close it with */; a comment with a ';' at the end of a line"
+                " belongs between '-- +goose StatementBegin' and"
+                " '-- +goose StatementEnd'",
+            )
+            error.offset = start + match.start()
+            raise error
 
 
 def first_word(sql: str) -> str:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 _MIB: Final = 1024 * 1024
 # Below this a checkpoint of the write-ahead log may not fit any more.
 _LEAST_FREE: Final = 16 * _MIB
+_LOOK: Final = "look at the file with the duckdb command; restore a backup if need be"
 
 
 def check(store: "DuckdbStore", *, deep: bool, timeout: float) -> Health:
@@ -19,7 +20,12 @@ def check(store: "DuckdbStore", *, deep: bool, timeout: float) -> Health:
     started = monotonic()
     deadline = started + timeout
     if store.closed:
-        closed = Check(name="ping", status="failed", detail="the store is closed")
+        closed = Check(
+            name="ping",
+            status="failed",
+            detail="the store is closed",
+            fix="open it again with core.open()",
+        )
         return Health.of((closed,), latency=monotonic() - started)
     checks = [_ping(store, deadline)]
     if not store.database.in_memory:
@@ -32,8 +38,12 @@ def check(store: "DuckdbStore", *, deep: bool, timeout: float) -> Health:
 
 def _ping(store: "DuckdbStore", deadline: float) -> Check:
     if not store.database.has_same_file():
-        gone = f"{store.database.path} was removed or replaced"
-        return Check(name="ping", status="failed", detail=gone)
+        return Check(
+            name="ping",
+            status="failed",
+            detail=f"{store.database.path} was removed or replaced",
+            fix="close the store and open it again",
+        )
     return _ask(store, "ping", "SELECT 'answered'", deadline)
 
 
@@ -52,7 +62,9 @@ def _ask(store: "DuckdbStore", name: str, sql: str, deadline: float) -> Check:
         return Check(name=name, status="unknown", detail="did not finish in time")
     except MooringError as error:
         fit = session.reset()
-        return Check(name=name, status="failed", detail=error.message)
+        return Check(
+            name=name, status="failed", detail=error.message, fix=error.hint or _LOOK
+        )
     finally:
         store.pool.release(lease, discard=not fit)
     return Check(name=name, status="ok", detail=str(answer))
@@ -61,8 +73,7 @@ def _ask(store: "DuckdbStore", name: str, sql: str, deadline: float) -> Check:
 def _disk(store: "DuckdbStore") -> Check:
     found = os.statvfs(os.path.dirname(store.database.path))
     free = found.f_bavail * found.f_frsize
-    return Check(
-        name="disk",
-        status="ok" if free >= _LEAST_FREE else "failed",
-        detail=f"{free // _MIB} MiB free",
-    )
+    detail = f"{free // _MIB} MiB free"
+    if free >= _LEAST_FREE:
+        return Check(name="disk", status="ok", detail=detail)
+    return Check(name="disk", status="failed", detail=detail, fix="make room")

@@ -98,8 +98,7 @@ class KeyValueStore(core.StoreBase):
 
 
 def _open_files(path: str) -> tuple[Any, ExitStack]:
-    # In here, so that naming the driver does not cost it, as with a client library.
-    import dbm.dumb
+    import dbm.dumb  # here, so that only an open pays for it, as for a client library
 
     try:
         with ExitStack() as files:
@@ -145,5 +144,6 @@ def health_check(store: KeyValueStore, timeout: float) -> core.Health:
     except core.StoreBusyError as error:
         check = core.Check(name="dbm", status="unknown", detail=error.message)
     except core.StoreError as error:
-        check = core.Check(name="dbm", status="failed", detail=error.message)
+        fix = error.hint or "restore the file from a backup"
+        check = core.Check(name="dbm", status="failed", detail=error.message, fix=fix)
     return core.Health.of((check,), latency=monotonic() - started)

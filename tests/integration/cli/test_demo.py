@@ -44,14 +44,15 @@ def test_the_demo_checks_every_promise_on_a_new_file(run: Run, tmp_path: Path) -
         assert f"mooring-demo/{name}" in done.out
         assert (tmp_path / "mooring-demo" / name).stat().st_mode & 0o777 == 0o600
         assert "mode 0600" in done.out
-        assert "checks, all ok." in done.out
+        assert "checks, all ok" in done.out
         assert "\x1b" not in done.out
 
 
 def test_its_figures_are_those_of_the_file(run: Run, tmp_path: Path) -> None:
     document = run("demo", "sqlite:shown.db", "--json", "--seconds", "0.1").document
     assert document["ok"] is True
-    assert {check["status"] for check in document["checks"]} == {"ok"}
+    statuses = {check["status"] for check in document["checks"]}
+    assert statuses <= {"ok", "warning"}  # which may be about the engine's version
     assert len(document["migrations"]) == 4
     with closing(sqlite3.connect(tmp_path / "shown.db")) as database:
         (tasks,) = database.execute("SELECT count(*) FROM task_states").fetchone()
@@ -62,7 +63,8 @@ def test_its_figures_are_those_of_the_file(run: Run, tmp_path: Path) -> None:
 def test_its_figures_are_those_of_the_server(run: Run, postgres_url: str) -> None:
     document = run("demo", postgres_url, "--json", "--seconds", "0.1").document
     assert document["ok"] is True
-    assert {check["status"] for check in document["checks"]} == {"ok"}
+    statuses = {check["status"] for check in document["checks"]}
+    assert statuses <= {"ok", "warning"}  # which may be about the engine's version
     assert len(document["migrations"]) == 4
     with psycopg.connect(postgres_url) as database:
         query = "SELECT count(*), (SELECT length(hash) FROM api_keys) FROM task_states"
@@ -84,7 +86,7 @@ def test_password_of_the_target_is_not_shown(
 ) -> None:
     done = run("demo", postgres_url, "--seconds", "0.1")
     assert done.code == 0, done.err
-    assert "mooring health TARGET --deep" in done.out
+    assert "mooring doctor TARGET" in done.out
     assert postgres_server.password not in done.out + done.err
 
 
@@ -157,7 +159,7 @@ def test_a_check_that_fails_exits_1(run: Run, tmp_path: Path) -> None:
     done = run("demo", "--json", "--seconds", "0.1", env=env)
     assert done.code == 1
     assert done.document["ok"] is False
-    failed = [c for c in done.document["checks"] if c["status"] != "ok"]
+    failed = [c for c in done.document["checks"] if c["status"] == "failed"]
     assert [c["detail"] for c in failed] == ["no second process today"]
 
 

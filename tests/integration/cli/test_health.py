@@ -26,13 +26,6 @@ def test_a_migrated_store_is_healthy(run: Run) -> None:
     assert {"ping", "foreign_keys", "migrations"} <= set(names)
 
 
-def test_deep_looks_at_more(run: Run) -> None:
-    run("migrate", "up", "sqlite:app.db")
-    plain = run("health", "sqlite:app.db", "--json").document["checks"]
-    deep = run("health", "sqlite:app.db", "--json", "--deep").document["checks"]
-    assert {c["name"] for c in plain} < {c["name"] for c in deep}
-
-
 def test_a_store_that_is_behind_is_not_healthy_and_is_not_migrated(run: Run) -> None:
     run("migrate", "up", "sqlite:app.db", "--to", "20250603124835")
     for _ in range(2):

@@ -162,3 +162,27 @@ def test_an_own_error_of_the_file_keeps_its_words(run: Callable[..., None]) -> N
         run(BLOCK, "DO $$ BEGIN RAISE 'clean up first'; END $$;", END_OF_BLOCK)
 
     assert caught.value.__cause__ is not None
+
+
+@pytest.mark.parametrize(
+    "opening", ["/* ", "SELECT 1; /* a /* b */ ", "SELECT '", 'SELECT "', "SELECT $a$"]
+)
+def test_nothing_that_is_never_closed_hides_the_rest_of_a_file(
+    open_postgres: OpenPostgres, migration_file: MigrationFile, opening: str, head: str
+) -> None:
+    source = migration_file(
+        "1_a.sql",
+        BLOCK,
+        f"{opening}note",
+        "BEGIN; CREATE TABLE a (x int); COMMIT;",
+        END_OF_BLOCK,
+        head=head,
+    )
+    store = open_postgres(migrate="skip")
+    with pytest.raises(core.MigrationFailedError, match=r"never closed|unterminated"):
+        migrate.Migrator(store, source).up()
+
+    assert store.execute("SELECT to_regclass('a') IS NULL").scalar()
+    assert [one.state for one in migrate.Migrator(store, source).status()] == [
+        "pending"
+    ]

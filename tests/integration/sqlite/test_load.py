@@ -84,7 +84,7 @@ def test_32_threads_that_write_and_32_that_read_lose_nothing(
     wanted = {name for names in written for name in names}
     found = {str(row["id"]) for row in store.execute("SELECT id FROM users")}
     integrity = store.execute("PRAGMA integrity_check").scalar()
-    healthy = core.health_check(store, deep=True, timeout=60)
+    healthy = core.health_check(store, integrity=True, timeout=60)
     store.close()
 
     assert errors == []

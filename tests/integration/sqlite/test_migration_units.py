@@ -158,3 +158,43 @@ def test_bounds_stop_a_statement_and_a_wait_for_another_process(
 
     # The connection goes back to the store as it was.
     assert store.execute("SELECT timeout FROM pragma_busy_timeout").scalar() == 5000
+
+
+@pytest.mark.parametrize("head", ["", "-- +goose NO TRANSACTION"])
+@pytest.mark.parametrize(
+    "opening",
+    ["/* ", "CREATE TABLE b (x); /* ", "SELECT 1 /* ", "SELECT '", 'SELECT "'],
+)
+def test_nothing_that_is_never_closed_hides_the_rest_of_a_file(
+    open_sqlite: OpenSqlite, migration_file: MigrationFile, opening: str, head: str
+) -> None:
+    source = migration_file(
+        "1_a.sql",
+        "-- +goose StatementBegin",
+        f"{opening}note",
+        "CREATE TABLE a (x);",
+        "-- +goose StatementEnd",
+        head=head,
+    )
+    store = open_sqlite(migrate="skip")
+    with pytest.raises(core.MigrationFailedError, match=r"never closed|unrecognized"):
+        up(store, source)
+
+    tables = "SELECT count(*) FROM sqlite_schema WHERE name = 'a'"
+    assert store.execute(tables).scalar() == 0
+    assert [one.state for one in migrate.Migrator(store, source).status()] == [
+        "pending"
+    ]
+
+
+def test_a_comment_that_is_never_closed_is_named_by_its_place(
+    open_sqlite: OpenSqlite, migration_file: MigrationFile
+) -> None:
+    # The rule of goose cuts the comment in two at the end of its first line.
+    source = migration_file("1_a.sql", "SELECT '/*' AS [/*]; /* note;", "*/;")
+    with pytest.raises(core.MigrationFailedError, match="never closed") as caught:
+        up(open_sqlite(migrate="skip"), source)
+
+    assert caught.value.line is not None
+    assert caught.value.column == 22
+    assert "StatementBegin" in (caught.value.hint or "")

@@ -263,7 +263,7 @@ class TestStore:
         details = {check.name: check.detail for check in health.checks}
         assert {"ping", "foreign_keys", "journal_mode", "migrations"} <= set(details)
         assert "20250711163858 (4/4)" in details["migrations"]
-        assert ("integrity" in details) is deep
+        assert ("library" in details) is deep
 
 
 class TestConnections:
@@ -758,7 +758,7 @@ class TestDamage:
             store.execute("SELECT sum(length(email)) FROM users NOT INDEXED")
         assert str(path) in caught.value.message
         assert not caught.value.retryable
-        assert not core.health_check(store, deep=True, timeout=30).ok
+        assert not core.health_check(store, integrity=True, timeout=30).ok
         store.close()
         assert digest(path) == before
 

@@ -154,7 +154,13 @@ class Driver:
 
     @hookimpl
     def health_check(self, store: Store, deep: bool, timeout: float) -> core.Health:
-        return check(store, deep=deep, timeout=timeout)
+        return check(
+            store,
+            deep=deep,
+            timeout=timeout,
+            integrity=False,
+            progress=lambda _what, _done, _total: None,
+        )
 
     @hookimpl
     def migrations_dir(self) -> core.Folder:

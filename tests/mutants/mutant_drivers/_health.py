@@ -3,6 +3,7 @@
 import weakref
 from typing import Any
 
+import attrs
 from mooring import core
 from mooring.core import Health, hookimpl
 
@@ -80,6 +81,57 @@ class ChecksAndLeavesATransaction(Driver):
                 lease.connection.control("BEGIN")
             store.pools()[-1].release(lease)
         return health
+
+
+@caught_by("test_what_is_wrong_comes_with_what_to_do_about_it")
+class FailsWithoutAdvice(Driver):
+    """A check says that something is wrong, and not what to do."""
+
+    @hookimpl
+    def health_check(self, store: Store, deep: bool, timeout: float) -> Health:
+        health = super().health_check(store, deep, timeout)
+        checks = [attrs.evolve(check, fix="") for check in health.checks]
+        return Health.of(tuple(checks), latency=health.latency)
+
+
+@caught_by("test_a_deep_check_looks_at_all_that_an_ordinary_one_does")
+class LooksElsewhereWhenDeep(Driver):
+    """A deep check looks only at what an ordinary one does not."""
+
+    @hookimpl
+    def health_check(self, store: Store, deep: bool, timeout: float) -> Health:
+        health = super().health_check(store, deep, timeout)
+        ordinary = {c.name for c in super().health_check(store, False, timeout).checks}
+        if not deep or store.closed:
+            return health
+        checks = [check for check in health.checks if check.name not in ordinary]
+        return Health.of(tuple(checks), latency=health.latency)
+
+
+@caught_by("test_each_check_has_a_name_of_its_own_that_programs_can_use")
+class CallsEveryCheckTheSame(Driver):
+    """All checks have one name, which no program can tell apart."""
+
+    @hookimpl
+    def health_check(self, store: Store, deep: bool, timeout: float) -> Health:
+        health = super().health_check(store, deep, timeout)
+        checks = [attrs.evolve(check, name="check") for check in health.checks]
+        return Health.of(tuple(checks), latency=health.latency)
+
+
+@caught_by("test_reading_all_of_the_data_finds_nothing_in_a_store_that_is_well")
+class FindsDamageThatIsNotThere(Driver):
+    """Reading all of the data takes rows that nobody refers to for damage."""
+
+    @hookimpl
+    def health_check(  # type: ignore[override]  # what this driver looks at beside
+        self, store: Store, deep: bool, timeout: float, integrity: bool
+    ) -> Health:
+        health = super().health_check(store, deep, timeout)
+        if not integrity:
+            return health
+        damage = core.Check(name="integrity", status="failed", fix="restore a backup")
+        return Health.of((*health.checks, damage), latency=health.latency)
 
 
 @caught_by("test_a_closed_store_has_failed")

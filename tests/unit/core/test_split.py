@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mooring.core import split_statements
+from mooring.core import StatementNotAllowedError, split_statements
 from mooring.core._dialect import Dialect
 
 SEVERAL = {
@@ -76,3 +76,32 @@ def test_no_word_is_lost(parts: list[str], percent: Dialect) -> None:
         # What lies between two statements is no word of either.
         assert not {"SELECT", "'a;'"} & set(sql[end:start].split())
         end = start + len(text)
+
+
+@pytest.mark.parametrize(
+    ("sql", "offset"),
+    [
+        ("/* a", 0),
+        ("SELECT 1; /* a; SELECT 2;", 10),
+        ("SELECT 1 /* a; /* b */ SELECT 2;", 9),
+        ("SELECT '/* a' /*/;", 14),
+    ],
+)
+def test_a_comment_that_is_never_closed_is_refused(
+    sql: str, offset: int, percent: Dialect
+) -> None:
+    with pytest.raises(StatementNotAllowedError, match="never closed") as caught:
+        list(split_statements(sql, percent))
+
+    assert caught.value.offset == offset
+
+
+@pytest.mark.parametrize("opening", ["'", "E'", '"', "$$", "$a$"])
+def test_what_else_is_never_closed_is_left_to_the_engine(
+    opening: str, percent: Dialect
+) -> None:
+    last = f"SELECT {opening}a; SELECT /* 2;"
+
+    found = list(split_statements(f"SELECT 1; {last}", percent))
+
+    assert found == [(0, "SELECT 1"), (10, last)]

@@ -18,7 +18,7 @@ from mooring.testing.contract._patience import PATIENCE
 HOOKS: dict[str, set[str]] = {
     "driver_info": set(),
     "open_store": {"config"},
-    "health_check": {"store", "deep", "timeout"},
+    "health_check": {"store", "deep", "timeout", "integrity", "progress"},
     "migrations_dir": {"config"},
 }
 

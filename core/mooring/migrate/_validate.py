@@ -1,0 +1,119 @@
+"""Checks the files of a source, without any database."""
+
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from typing import Literal, NamedTuple
+
+from mooring.core import File
+from mooring.core.errors import MigrationParseError
+from mooring.migrate._cut import cut
+from mooring.migrate._filename import version_of
+from mooring.migrate._files import content
+from mooring.migrate._parse import parse_noting
+from mooring.migrate._source import Source
+
+# Longer gaps are no gaps: versions from here on are times, or begin a new count.
+_WIDEST_GAP = 100
+
+
+class Finding(NamedTuple):
+    """One thing that is wrong, or looks wrong, with migration files.
+
+    Attributes:
+        file: The file's name, or the folder's.
+        line: 1-based line of the file, None for the whole of it.
+        severity: With an ``error`` no run begins; a ``warning`` is likely a mistake.
+        message: What it is, beginning with ``file:line:``.
+        hint: What to do about it, or None.
+    """
+
+    file: str
+    line: int | None
+    severity: Literal["error", "warning"]
+    message: str
+    hint: str | None
+
+
+def validate(
+    source: Source, *, environ: Mapping[str, str] | None = None
+) -> tuple[Finding, ...]:
+    """Read every file of *source* in both directions, and tell all that is wrong.
+
+    No database is opened, and nothing is written.
+
+    Args:
+        source: The files.
+        environ: As in `parse`.
+
+    Returns:
+        What was found, by file and line; empty if all is well.
+    """
+    try:
+        entries = sorted(source.entries(), key=lambda file: file.name)
+    except MigrationParseError as error:
+        return (_error(error),)
+    files = [file for file in entries if file.name.endswith(".sql")]
+    found = [one for file in files for one in _in_file(file, environ)]
+    found += _in_names(files)
+    if not files:
+        try:
+            source.files()
+        except MigrationParseError as error:
+            found.append(_error(error))
+    return tuple(sorted(found, key=lambda one: (one.file, one.line or 0)))
+
+
+def _in_file(file: File, environ: Mapping[str, str] | None) -> Iterator[Finding]:
+    try:
+        migration, empty = parse_noting(content(file), name=file.name, environ=environ)
+    except MigrationParseError as error:
+        yield _error(error)
+        return
+    for line in empty:
+        yield _warning(
+            file.name,
+            line,
+            "the block that begins here has no SQL: goose loses the line behind it",
+            "remove the block",
+        )
+    for statement in (*migration.up, *migration.down):
+        if (place := cut(statement.sql)) is not None:
+            offset, what = place
+            yield _warning(
+                file.name,
+                statement.line + statement.sql.count("\n", 0, offset),
+                f"{what} begins here, and the ';' at the end of a line cuts it in two",
+                "wrap the statement in '-- +goose StatementBegin' and"
+                " '-- +goose StatementEnd'",
+            )
+
+
+def _in_names(files: list[File]) -> Iterator[Finding]:
+    names: dict[int, str] = {}
+    for file in files:
+        version = version_of(file.name)
+        if version in names:
+            message = f"has the same version as {names[version]}"
+            hint = "give one of them a version of its own"
+            yield _error(
+                MigrationParseError(message, file=file.name, line=None, hint=hint)
+            )
+        elif version is not None:
+            names[version] = file.name
+    for before, after in pairwise(sorted(names)):
+        if 1 < after - before < _WIDEST_GAP and after < _WIDEST_GAP**2:
+            yield _warning(
+                names[after],
+                None,
+                f"there is no version between {before} and {after}",
+                "if a file was lost, bring it back",
+            )
+
+
+def _error(error: MigrationParseError) -> Finding:
+    return Finding(error.file, error.line, "error", error.message, error.hint)
+
+
+def _warning(file: str, line: int | None, message: str, hint: str) -> Finding:
+    where = file if line is None else f"{file}:{line}"
+    return Finding(file, line, "warning", f"{where}: {message}", hint)
