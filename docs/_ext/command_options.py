@@ -60,9 +60,7 @@ def rows_of(command: click.Command) -> list[tuple[str, str]]:
 
 def _is_common(option: click.Option) -> bool:
     """Return whether every verb takes it: the page tells of those once."""
-    return bool(
-        {"--json", "--quiet", "--verbose", "--no-color", "--help"} & {*option.opts}
-    )
+    return not option.expose_value or bool({"--json", "--help"} & {*option.opts})
 
 
 def setup(sphinx: Sphinx) -> dict[str, object]:

@@ -110,6 +110,7 @@ def client_libraries(member: Path, without: tuple[str, ...] = ()) -> set[str]:
         *(line for name, lines in extras if name not in without for line in lines),
     ]
     names = {re.split(r"[^\w.-]", line)[0] for line in lines}
+    names = {{"PyYAML": "yaml"}.get(name, name) for name in names}
     return {name.replace("-", "_") for name in names}
 
 
@@ -152,7 +153,8 @@ def test_core_and_migrate_import_no_engine_and_no_driver() -> None:
     engines = {"sqlite3", "dbm"}
     for found in (*imports(MOORING / "core"), *imports(MOORING / "migrate")):
         standard = found.top in sys.stdlib_module_names and found.top not in engines
-        assert found.top in allowed or standard, str(found)
+        extra = found.top == "yaml" and found.file.name == "_yaml.py" and found.lazy
+        assert found.top in allowed or standard or extra, str(found)
 
 
 @pytest.mark.parametrize("package", ["core", "migrate"])

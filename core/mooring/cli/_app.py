@@ -11,6 +11,7 @@ from mooring import __version__
 # module has several verbs, a colon and the name of the command follow.
 _VERBS = {
     "drivers": ("_drivers", "List the drivers: usable or not, and why."),
+    "config": ("_config", "Show a configuration, and where it comes from."),
     "health": ("_health", "Check a store, without writing to it."),
     "doctor": ("_doctor", "Look deeper, and say how to fix what is wrong."),
     "migrate": ("_migrate", "Bring a store's schema up or down, or look at it."),

@@ -14,8 +14,7 @@ from mooring.cli._health import document, documents
 from mooring.cli._migrating import short
 from mooring.cli._output import json_option, milliseconds, plural, say_json
 from mooring.cli._page import Page, matches, verdict
-from mooring.cli._settings import describe
-from mooring.cli._target import Seconds, Target, resolve, target_arguments
+from mooring.cli._target import Seconds, Target, resolve, url_arguments
 
 if TYPE_CHECKING:
     from mooring.cli._workload import Figures
@@ -32,7 +31,7 @@ _READERS: Final = 4
 
 
 @click.command()
-@target_arguments
+@url_arguments
 @click.option(
     "--seconds",
     type=Seconds(),
@@ -169,12 +168,16 @@ def _name_of(store: "SqlStore") -> str:
 def _tell_settings(
     page: Page, config: "StoreConfig", sources: Mapping[str, str]
 ) -> list[dict[str, Any]]:
+    import attrs
+
+    from mooring import core
+
     page.section(
         "Configuration",
         "Every setting is typed and checked before anything is opened, and it is known"
         " where each one came from.",
     )
-    settings = describe(config, sources)
+    settings = [attrs.asdict(one) for one in core.settings_of(config, sources)]
     page.rows(
         (one["key"], f"{one['value']} {one['unit']}".rstrip(), one["source"])
         for one in settings

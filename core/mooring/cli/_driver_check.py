@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mooring.cli._output import json_option, say, say_json
-from mooring.cli._target import Seconds, target_arguments, typed_options
+from mooring.cli._target import Seconds, typed_options, url_arguments
 
 if TYPE_CHECKING:
     from mooring.core import DriverInfo
@@ -20,7 +20,7 @@ _PLACE = "path"
 
 @click.command()
 @click.argument("name")
-@target_arguments
+@url_arguments
 @click.option(
     "--config", "file", metavar="FILE", help="A TOML file with options of the driver."
 )

@@ -1,6 +1,5 @@
 """From an exception to what the user reads, and to the exit code."""
 
-import re
 import traceback
 
 import click
@@ -42,7 +41,7 @@ def tell(error: BaseException, *, as_json: bool) -> int:
                 "code": code,
                 "message": message,
                 "hint": hint,
-                "problems": [{"key": p.key, "message": p.message} for p in problems],
+                "problems": [problem._asdict() for problem in problems],
             }
         )
     else:
@@ -59,7 +58,7 @@ def _described(error: BaseException) -> tuple[str, str, str | None, int]:
         cause = error.__cause__ if isinstance(error, errors.MigrationFailedError) else 0
         told = cause if isinstance(cause, errors.StoreBusyError) else error
         exit_code = next(c for kind, c in _EXIT_CODES if isinstance(told, kind))
-        return _stable(type(error)), error.message, error.hint, exit_code
+        return error.code, error.message, error.hint, exit_code
     if isinstance(error, click.UsageError):
         path = error.ctx.command_path if error.ctx else "mooring"
         text = _sentence(error.format_message())
@@ -74,12 +73,6 @@ def _described(error: BaseException) -> tuple[str, str, str | None, int]:
     kind = type(error).__name__
     hint = "this is a bug, of mooring or of the driver: report it with the lines above"
     return "internal", f"{kind}: {error}", hint, 1
-
-
-def _stable(kind: type[errors.MooringError]) -> str:
-    """Return the code of an error class: UnknownDriverError -> "unknown_driver"."""
-    words = re.findall(r"[A-Z][a-z]*", kind.__name__.removesuffix("Error"))
-    return "_".join(words).lower()
 
 
 def _sentence(text: str) -> str:

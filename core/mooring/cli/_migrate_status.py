@@ -54,7 +54,7 @@ def status(
         for line in _lines(f"{place.config.driver}  {name}", found):
             say(line)
         for line in _advice(found, place.shown):
-            say(line)
+            say(line.rstrip())
     return _EXIT_CODE[found.state] if check else 0
 
 

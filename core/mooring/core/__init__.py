@@ -16,10 +16,13 @@ if TYPE_CHECKING:
     from mooring.core._dialect import Dialect
     from mooring.core._driver import API_VERSION, Capability, DriverInfo
     from mooring.core._entry import DriverEntry
+    from mooring.core._explain import Explanation, Setting, settings_of
     from mooring.core._folder import DiskFolder, File, Folder, package_folder
+    from mooring.core._from_text import from_text
     from mooring.core._health import Check, CheckProgress, Health
     from mooring.core._hookspecs import hookimpl
     from mooring.core._lease import Lease, PoolStats
+    from mooring.core._load import explain, load
     from mooring.core._migratable import (
         AppliedRow,
         LetsFilesCommit,
@@ -108,10 +111,13 @@ _HOME = {
     "_dialect": ("Dialect",),
     "_driver": ("API_VERSION", "Capability", "DriverInfo"),
     "_entry": ("DriverEntry",),
+    "_explain": ("Explanation", "Setting", "settings_of"),
     "_folder": ("DiskFolder", "File", "Folder", "package_folder"),
+    "_from_text": ("from_text",),
     "_health": ("Check", "CheckProgress", "Health"),
     "_hookspecs": ("hookimpl",),
     "_lease": ("Lease", "PoolStats"),
+    "_load": ("explain", "load"),
     "_migratable": (
         "AppliedRow",
         "LetsFilesCommit",
@@ -159,6 +165,7 @@ __all__ = [
     "DriverInfo",
     "DriverLoadError",
     "DriverProtocolError",
+    "Explanation",
     "File",
     "Folder",
     "ForeignKeyViolation",
@@ -201,6 +208,7 @@ __all__ = [
     "Secret",
     "SerializationError",
     "Session",
+    "Setting",
     "Snapshot",
     "SqlStore",
     "SqlStoreBase",
@@ -228,13 +236,17 @@ __all__ = [
     "default_registry",
     "driver_folder",
     "drivers",
+    "explain",
+    "from_text",
     "health_check",
     "hookimpl",
+    "load",
     "open",
     "option",
     "option_fields",
     "package_folder",
     "parse_url",
+    "settings_of",
     "split_statements",
     "translate",
 ]

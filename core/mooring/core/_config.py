@@ -1,6 +1,6 @@
 """What every driver's configuration shares, and the rules of a single option."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -95,6 +95,7 @@ def option(
     gt: float | None = None,
     choices: tuple[str, ...] = (),
     secret: bool = False,
+    same_as: str = "",
 ) -> Any:
     """Declare an option of a configuration class: an ``attrs.field`` with its rule.
 
@@ -108,6 +109,7 @@ def option(
         choices: The allowed strings; () allows any.
         secret: The value is a `Secret`; a string is wrapped into one, and no message
             shows it.
+        same_as: The option that this one is another name of.
     """
     return attrs.field(
         default=default,
@@ -116,6 +118,7 @@ def option(
             "doc": doc,
             "unit": unit,
             "secret": secret,
+            "same_as": same_as,
             "rule": Rule(ge, le, gt, choices),
         },
     )
@@ -228,6 +231,34 @@ class StoreConfig:
                 f"must not be above max_open_conns ({self.max_open_conns}),"
                 f" not {self.max_idle_conns}",
             )
+
+    @classmethod
+    def void_options(cls, options: Mapping[str, object]) -> Collection[str]:
+        """Return which of *options* have no effect beside the others.
+
+        For a driver whose connection string may say the same as other options: those
+        that it says too. They were given in one place; `load` warns of them.
+
+        Args:
+            options: Of any type, since they are not checked yet.
+        """
+        del options
+        return ()
+
+    @classmethod
+    def overlay(
+        cls, weaker: Mapping[str, object], stronger: Mapping[str, object]
+    ) -> dict[str, object]:
+        """Return *weaker* options with *stronger* ones over them.
+
+        For a driver whose connection string may say the same as other options: what is
+        stronger has effect, whichever of the two it is.
+
+        Args:
+            weaker: Of any type, since they are not checked yet.
+            stronger: As well; their keys and values are all in what is returned.
+        """
+        return {**weaker, **stronger}
 
     @classmethod
     def options_from_url(cls, url: str) -> dict[str, object]:

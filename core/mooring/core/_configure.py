@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from copy import copy
+from typing import TypeVar
 
 from mooring.core._config import DEFAULT_DRIVER, StoreConfig
 from mooring.core._dispatch import kind_of
+from mooring.core._driver import DriverInfo
 from mooring.core._registry import Registry, default_registry
 from mooring.core._secret import mask
 from mooring.core._structure import structure
+from mooring.core._verify import is_name
 from mooring.core.errors import ConfigError, DriverError, Problem
 
 Config = StoreConfig | Mapping[str, object] | str
@@ -40,7 +43,16 @@ def configure(config: Config, *, registry: Registry | None = None) -> StoreConfi
             [f"expected a mapping, a URL or a StoreConfig, not {kind_of(config)}"]
         )
     options = dict(config)
-    given = options.pop("driver", None)
+    name = driver_name(options.pop("driver", None))
+    return _instance(registry, name or DEFAULT_DRIVER, options, assumed=not name)
+
+
+def driver_name(given: object) -> str:
+    """Return the driver's name as it is registered; "" where none is given.
+
+    Raises:
+        ConfigError: It is none; a text that may be a secret is not shown.
+    """
     if not isinstance(given, str | None):
         raise ConfigError([Problem("driver", f"expected str, got {kind_of(given)}")])
     name = (given or "").strip().lower()
@@ -49,7 +61,7 @@ def configure(config: Config, *, registry: Registry | None = None) -> StoreConfi
             [Problem("driver", "not the name of a driver (value hidden)")],
             hint="a URL is given by itself: core.open(url)",
         )
-    return _instance(registry, name or DEFAULT_DRIVER, options, assumed=not name)
+    return name
 
 
 def _known_instance(config: StoreConfig, registry: Registry) -> StoreConfig:
@@ -74,14 +86,7 @@ def parse_url(
         ConfigError: It cannot be read; the message never shows it.
         DriverError: The driver cannot be used.
     """
-    scheme, colon, _ = url.strip().partition(":")
-    name = scheme.lower()
-    if not colon or not name.replace("_", "").isalnum():
-        raise ConfigError(
-            ["not a URL (value hidden): it must begin with a driver's name and ':'"],
-            hint='write DRIVER:PLACE, or give a mapping with the key "driver"',
-        )
-    info = (registry or default_registry()).info(name)
+    info = driver_of_url(url, registry or default_registry())
     try:
         return info.name, info.config_class.options_from_url(url.strip())
     except ConfigError as error:
@@ -91,6 +96,29 @@ def parse_url(
         failure = ConfigError(["the URL cannot be read (value hidden)"])
     # Outside the except block, so that what it says is not in its context.
     raise failure
+
+
+def driver_of_url(url: str, registry: Registry) -> DriverInfo:
+    """Return the driver that a URL names; the rest of it is not read.
+
+    Raises:
+        ConfigError: It is no URL; the message never shows it.
+        DriverError: The driver cannot be used.
+    """
+    scheme, colon, _ = url.strip().partition(":")
+    name = scheme.lower()
+    if colon and is_name(name.partition("+")[0]) and "+" in name:
+        name = name.partition("+")[0]
+        raise ConfigError(
+            ["the URL is of SQLAlchemy (value hidden): its scheme has a '+'"],
+            hint=f"begin it with {name}: instead",
+        )
+    if not colon or not name.replace("_", "").isalnum():
+        raise ConfigError(
+            ["not a URL (value hidden): it must begin with a driver's name and ':'"],
+            hint='write DRIVER:PLACE, or give a mapping with the key "driver"',
+        )
+    return registry.info(name)
 
 
 def _instance(
@@ -107,19 +135,42 @@ def _instance(
         failure = error
     else:
         return instance
-    cause = failure.__cause__
+    # Outside the except block, so that nothing of the first attempt is its context.
+    raise not_set(failure, name, registry) from failure.__cause__
+
+
+E = TypeVar("E", bound=DriverError | ConfigError)
+
+
+def not_set(failure: E, driver: str, registry: Registry, *, also: str = "") -> E:
+    """Return the error, saying that its driver was only assumed.
+
+    Args:
+        failure: What is wrong with that driver or its options.
+        driver: Its name.
+        registry: Where drivers are looked for.
+        also: Where else it can be named, for the hint.
+    """
     failure = copy(failure)  # the registry keeps the other to tell it again
     hint = "set driver"
-    entries = registry.drivers()
-    usable = [e.name for e in entries if e.state in ("available", "loaded")]
+    usable = usable_names(registry)
     if usable:
         hint += f": {' or '.join(usable)}"
-    if isinstance(failure, DriverError) and failure.hint:
-        hint += f"; or for {name}: {failure.hint}"
+    hint += also
+    if failure.hint and not isinstance(failure, ConfigError):
+        hint += f"; or for {driver}: {failure.hint}"
     failure.hint = hint
-    failure.message = f"driver is not set, so {name!r} is assumed; {failure.message}"
-    # Outside the except block, so that nothing of the first attempt is its context.
-    raise failure from cause
+    failure.message = f"driver is not set, so {driver!r} is assumed; {failure.message}"
+    return failure
+
+
+def usable_names(registry: Registry) -> list[str]:
+    """Return the drivers that can be named, without their other names."""
+    found = [e for e in registry.drivers() if e.state in ("available", "loaded")]
+    targets: dict[tuple[str, str], str] = {}
+    for entry in found:
+        targets.setdefault((entry.distribution, entry.target), entry.name)
+    return list(targets.values())
 
 
 def _hidden(url: str) -> list[str]:

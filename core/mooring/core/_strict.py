@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
 import attrs
 
 from mooring.core._config import PLAIN_TYPES, StoreConfig, suggest
+from mooring.core._quantity import FORMS, quantity
 from mooring.core._secret import Secret, mask, secrets_in
 from mooring.core._structure import SECRET_TYPES, option_fields
 from mooring.core.errors import ConfigError, Problem
@@ -46,8 +47,8 @@ def structure_fields(
     order = {key: number for number, key in enumerate(fields)}
     problems.sort(key=lambda problem: order.get(problem.key, len(order)))
     return [
-        Problem(key, mask(message, seen).partition("\n")[0])
-        for key, message in problems + unknown
+        problem._replace(message=mask(problem.message, seen).partition("\n")[0])
+        for problem in problems + unknown
     ]
 
 
@@ -62,6 +63,12 @@ def _structure_one(
         if isinstance(value, Secret | None):
             return (value,)
         return Problem(key, f"expected str, got {type(value).__name__}")
+    unit = field.metadata.get("unit", "")
+    if type(value) is str and unit in FORMS and field.type in (int, float):
+        amount = quantity(value, unit)
+        if amount is None:
+            return Problem(key, f"must be {FORMS[unit]}")
+        value = field.type(amount)
     try:
         declared: Any = field.type
         structured = converter.structure(value, declared)

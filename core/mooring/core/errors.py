@@ -48,8 +48,9 @@
         ├── MigrationOrderError         a file appeared below the current version
         └── MigrationUnfinishedError    a file without a transaction did not end
 
-Each carries ``message`` (one line), ``hint`` (what to do next, or None) and
-``retryable`` (whether the same call can succeed later without a change).
+Each carries ``message`` (one line), ``hint`` (what to do next, or None),
+``retryable`` (whether the same call can succeed later without a change) and ``code``,
+which stays the same for programs even if a class or a text changes.
 The cause, where there is one, is the driver's own exception in ``__cause__``.
 """
 
@@ -60,6 +61,7 @@ from typing import Any, ClassVar, NamedTuple
 class MooringError(Exception):
     """Root of all errors of this package."""
 
+    code: ClassVar[str] = "mooring"
     retryable: ClassVar[bool] = False
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
@@ -100,13 +102,23 @@ class Problem(NamedTuple):
     Attributes:
         key: The option it is about, or "" for the whole.
         message: What is wrong and what would be right; never a secret's value.
+        source: Where the option was given, such as "mooring.toml:4" or "env DB_PORT";
+            "" where that is not known.
+        value: What was given there, as it may be shown; "" where it may not.
     """
 
     key: str
     message: str
+    source: str = ""
+    value: str = ""
+
+    @property
+    def what(self) -> str:
+        """The option, with its value where that may be shown."""
+        return f"{self.key} = {self.value}" if self.value else self.key
 
     def __str__(self) -> str:
-        return f"{self.key}: {self.message}" if self.key else self.message
+        return ": ".join(filter(None, (self.source, self.what, self.message)))
 
 
 class ConfigError(MooringError):
@@ -116,20 +128,33 @@ class ConfigError(MooringError):
         problems: Every problem found, in the order of the fields.
     """
 
+    code: ClassVar[str] = "config"
+
     def __init__(
         self, problems: Iterable[Problem | str], *, hint: str | None = None
     ) -> None:
         self.problems: Sequence[Problem] = tuple(
             Problem("", p) if isinstance(p, str) else p for p in problems
         )
-        texts = [str(p) for p in self.problems]
-        if len(texts) == 1:
-            message = texts[0]
+        if len(self.problems) == 1:
+            message = str(self.problems[0])
         else:
-            message = f"{len(texts)} problems in the store configuration:" + "".join(
-                f"\n  {text}" for text in texts
-            )
+            message = f"{len(self.problems)} problems in the store configuration:"
+            message += "".join(f"\n  {line}" for line in _aligned(self.problems))
         super().__init__(message, hint=hint)
+
+
+def _aligned(problems: Sequence[Problem]) -> list[str]:
+    """Return a line for each problem, in columns where places are known."""
+    if not any(problem.source for problem in problems):
+        return [str(problem) for problem in problems]
+    rows = [(p.source, p.what, p.message) for p in problems]
+    # A long one breaks out of its column, rather than to push all others away.
+    wide = [min(max(len(row[i]) for row in rows), 40) for i in (0, 1)]
+    return [
+        "  ".join([source.ljust(wide[0]), what.ljust(wide[1]), message])
+        for source, what, message in rows
+    ]
 
 
 class DriverError(MooringError):
@@ -138,6 +163,8 @@ class DriverError(MooringError):
     Attributes:
         driver: The name that was asked for.
     """
+
+    code: ClassVar[str] = "driver"
 
     def __init__(self, message: str, *, driver: str, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
@@ -152,6 +179,8 @@ class UnknownDriverError(DriverError, LookupError):
         broken: Names of those that could not, with the reason.
         suggestion: The known name that looks most like the one asked for, or None.
     """
+
+    code: ClassVar[str] = "unknown_driver"
 
     def __init__(
         self,
@@ -172,9 +201,13 @@ class UnknownDriverError(DriverError, LookupError):
 class DriverLoadError(DriverError):
     """Importing or registering the driver failed; ``__cause__`` says how."""
 
+    code: ClassVar[str] = "driver_load"
+
 
 class DriverConflictError(DriverError):
     """Two distributions claim one name; ``distributions`` names them."""
+
+    code: ClassVar[str] = "driver_conflict"
 
     def __init__(
         self,
@@ -191,13 +224,19 @@ class DriverConflictError(DriverError):
 class DriverDisabledError(DriverError):
     """The allow-list of this process leaves the driver out."""
 
+    code: ClassVar[str] = "driver_disabled"
+
 
 class IncompatibleDriverError(DriverError):
     """The driver was written for an API version that this core does not speak."""
 
+    code: ClassVar[str] = "incompatible_driver"
+
 
 class DriverProtocolError(DriverError):
     """A hook of the driver returned what the contract does not allow."""
+
+    code: ClassVar[str] = "driver_protocol"
 
 
 class UnsupportedByDriver(MooringError):  # noqa: N818 - named in the design's contract
@@ -207,6 +246,8 @@ class UnsupportedByDriver(MooringError):  # noqa: N818 - named in the design's c
         driver: Name of the store's driver.
         capability: The missing capability.
     """
+
+    code: ClassVar[str] = "unsupported_by_driver"
 
     def __init__(
         self, message: str, *, driver: str, capability: str, hint: str | None = None
@@ -219,6 +260,8 @@ class UnsupportedByDriver(MooringError):  # noqa: N818 - named in the design's c
 class ArgumentError(MooringError, ValueError):
     """A call was made with an argument that it does not take; it had no effect."""
 
+    code: ClassVar[str] = "argument"
+
 
 class StoreError(MooringError):
     """Something about a store: it could not be opened, or a call on it failed.
@@ -228,119 +271,164 @@ class StoreError(MooringError):
             where it does not tell.
     """
 
+    code: ClassVar[str] = "store"
     offset: int | None = None
 
 
 class OpenError(StoreError):
     """The store could not be opened; nothing is left open."""
 
+    code: ClassVar[str] = "open"
+
 
 class UnavailableError(OpenError):
     """The store cannot be reached now, or takes no connection; it may do so later."""
 
+    code: ClassVar[str] = "unavailable"
     retryable = True
 
 
 class StoreClosedError(StoreError):
     """The store is closed, or belongs to the parent of this forked process."""
 
+    code: ClassVar[str] = "store_closed"
+
 
 class CorruptStoreError(StoreError):
     """The data is damaged or is not a database; no byte of it was changed."""
+
+    code: ClassVar[str] = "corrupt_store"
 
 
 class StorageError(StoreError):
     """Reading or writing the storage failed; the transaction was rolled back."""
 
+    code: ClassVar[str] = "storage"
+
 
 class StorageFullError(StorageError):
     """No space is left; the transaction was rolled back."""
 
+    code: ClassVar[str] = "storage_full"
     retryable = True
 
 
 class StoreBusyError(StoreError):
     """Waited in vain for a lock that another thread or process holds."""
 
+    code: ClassVar[str] = "store_busy"
     retryable = True
 
 
 class PoolTimeoutError(StoreError):
     """Waited in vain for a connection of the pool."""
 
+    code: ClassVar[str] = "pool_timeout"
     retryable = True
 
 
 class StatementTimeoutError(StoreError):
     """A statement ran past its deadline and was stopped; it had no effect."""
 
+    code: ClassVar[str] = "statement_timeout"
+
 
 class ConnectionLostError(StoreError):
     """The connection broke; what was not committed is rolled back."""
 
+    code: ClassVar[str] = "connection_lost"
     retryable = True
 
 
 class OutcomeUnknownError(StoreError):
     """It is not known whether the work was committed. Never retried by mooring."""
 
+    code: ClassVar[str] = "outcome_unknown"
+
 
 class SerializationError(StoreError):
     """Conflict with another transaction; run the whole transaction again."""
 
+    code: ClassVar[str] = "serialization"
     retryable = True
 
 
 class NestedTransactionError(StoreError):
     """This context already has an open scope of this store."""
 
+    code: ClassVar[str] = "nested_transaction"
+
 
 class TransactionAbortedError(StoreError):
     """The scope failed at an earlier statement; nothing of it is committed."""
+
+    code: ClassVar[str] = "transaction_aborted"
 
 
 class ReadOnlyError(StoreError):
     """A write in a snapshot or on a read-only store; it had no effect."""
 
+    code: ClassVar[str] = "read_only"
+
 
 class StatementError(StoreError):
     """The engine refused the statement; it had no effect."""
+
+    code: ClassVar[str] = "statement"
 
 
 class StatementNotAllowedError(StatementError):
     """The statement would change a connection that others borrow next."""
 
+    code: ClassVar[str] = "statement_not_allowed"
+
 
 class ParameterError(StatementError, ValueError):
     """Placeholders and values do not fit; the statement did not run."""
+
+    code: ClassVar[str] = "parameter"
 
 
 class IntegrityError(StoreError):
     """A constraint refused the change; the statement had no effect."""
 
+    code: ClassVar[str] = "integrity"
+
 
 class UniqueViolation(IntegrityError):  # noqa: N818 - the SQL standard's term
     """A row with this key exists (SQLSTATE 23505)."""
+
+    code: ClassVar[str] = "unique_violation"
 
 
 class ForeignKeyViolation(IntegrityError):  # noqa: N818 - the SQL standard's term
     """A referenced row is missing, or still referenced (SQLSTATE 23503)."""
 
+    code: ClassVar[str] = "foreign_key_violation"
+
 
 class CheckViolation(IntegrityError):  # noqa: N818 - the SQL standard's term
     """A CHECK failed, or its JSON function met malformed JSON (SQLSTATE 23514)."""
+
+    code: ClassVar[str] = "check_violation"
 
 
 class NotNullViolation(IntegrityError):  # noqa: N818 - the SQL standard's term
     """A required column got no value (SQLSTATE 23502)."""
 
+    code: ClassVar[str] = "not_null_violation"
+
 
 class ResultError(StoreError):
     """The rows are not what was asked for: none, too many, or not convertible."""
 
+    code: ClassVar[str] = "result"
+
 
 class MigrationError(MooringError):
     """Schema migrations could not be read or applied."""
+
+    code: ClassVar[str] = "migration"
 
 
 class MigrationParseError(MigrationError):
@@ -350,6 +438,8 @@ class MigrationParseError(MigrationError):
         file: Name of the migration file.
         line: 1-based line the message is about, or None for the whole file.
     """
+
+    code: ClassVar[str] = "migration_parse"
 
     def __init__(
         self, message: str, *, file: str, line: int | None, hint: str | None = None
@@ -363,6 +453,7 @@ class MigrationParseError(MigrationError):
 class MigrationLockError(MigrationError):
     """The migration lock was not free in time; nothing was changed."""
 
+    code: ClassVar[str] = "migration_lock"
     retryable = True
 
 
@@ -378,6 +469,8 @@ class MigrationFailedError(MigrationError):
         statement: The statement's text.
         state: What the database is left with, in words.
     """
+
+    code: ClassVar[str] = "migration_failed"
 
     def __init__(
         self,
@@ -407,6 +500,8 @@ class MigrationsPendingError(MigrationError):
         versions: The pending versions, ascending.
     """
 
+    code: ClassVar[str] = "migrations_pending"
+
     def __init__(
         self, message: str, *, versions: Sequence[int], hint: str | None = None
     ) -> None:
@@ -421,6 +516,8 @@ class DatabaseAheadError(MigrationError):
         database: Newest version in the database.
         known: Newest version this program knows, 0 if none.
     """
+
+    code: ClassVar[str] = "database_ahead"
 
     def __init__(
         self, message: str, *, database: int, known: int, hint: str | None = None
@@ -438,6 +535,8 @@ class MigrationChangedError(MigrationError):
         recorded: SHA-256 of what was applied, in hex.
         found: SHA-256 of the file as it is now, in hex.
     """
+
+    code: ClassVar[str] = "migration_changed"
 
     def __init__(
         self,
@@ -461,6 +560,8 @@ class MigrationOrderError(MigrationError):
         versions: Those versions, ascending.
     """
 
+    code: ClassVar[str] = "migration_order"
+
     def __init__(
         self, message: str, *, versions: Sequence[int], hint: str | None = None
     ) -> None:
@@ -480,6 +581,8 @@ class MigrationUnfinishedError(MigrationError):
         done: How many of its statements ran and stay, from the first on.
         running: Whether the next one was begun, and nobody knows if it ended.
     """
+
+    code: ClassVar[str] = "migration_unfinished"
 
     def __init__(
         self,

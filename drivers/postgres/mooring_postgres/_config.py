@@ -1,6 +1,6 @@
 """The driver's configuration."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 import attrs
 from mooring.core import Problem, Secret, StoreConfig, option
@@ -47,14 +47,16 @@ class PostgresConfig(StoreConfig):
     dbname: str = option(
         "", "Name of the database; without it `PGDATABASE`, or the name of the user."
     )
-    name: str = option("", "The same as `dbname`.")
+    name: str = option("", "The same as `dbname`.", same_as="dbname")
     sslmode: str = option(
         "",
         "How to use TLS; without it the connection string, `PGSSLMODE`, or the rule"
         " below.",
         choices=("", *TLS_MODES),
     )
-    ssl_mode: str = option("", "The same as `sslmode`.", choices=("", *TLS_MODES))
+    ssl_mode: str = option(
+        "", "The same as `sslmode`.", choices=("", *TLS_MODES), same_as="sslmode"
+    )
     sslrootcert: str = option(
         "",
         "File of the authorities that may sign the server's certificate; `system` for"
@@ -116,6 +118,26 @@ class PostgresConfig(StoreConfig):
 
         yield from super().problems()
         yield from problems(self)
+
+    @classmethod
+    def void_options(cls, options: Mapping[str, object]) -> Collection[str]:
+        """Return the options that the connection string beside them says too."""
+        from mooring_postgres._layers import void_options
+
+        return void_options(options)
+
+    @classmethod
+    def overlay(
+        cls, weaker: Mapping[str, object], stronger: Mapping[str, object]
+    ) -> dict[str, object]:
+        """Return the weaker options with the stronger over them.
+
+        A stronger ``host`` has effect beside a weaker ``conn_string`` that names
+        another, and a stronger string beside a weaker option.
+        """
+        from mooring_postgres._layers import overlay
+
+        return overlay(weaker, stronger)
 
     @classmethod
     def options_from_url(cls, url: str) -> dict[str, object]:

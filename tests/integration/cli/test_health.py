@@ -96,7 +96,7 @@ def test_all_problems_of_the_options_are_told_at_once(run: Run) -> None:
     wrong = {
         "busy_timout": "1",
         "max_open_conns": "many",
-        "auto_migrate": "yes",
+        "auto_migrate": "maybe",
         "ping_timeout": "0",
         "path": "other.db",
         "driver": "other",
@@ -128,7 +128,7 @@ def test_an_option_is_read_as_the_type_that_the_driver_declares(
         "max_open_conns=1.0",
         "max_open_conns=٣",  # a digit, but not one of ours
         "max_open_conns=" + "9" * 5000,
-        "auto_migrate=1",
+        "auto_migrate=2",
     ],
 )
 def test_an_option_of_another_type_is_refused(run: Run, option: str) -> None:

@@ -18,6 +18,8 @@ PAGE = FOLDER.parent / "command.md"
 # How each verb is called, in an empty folder with a database that is two behind.
 CALLS = {
     "drivers": ["drivers", "--load"],
+    "config-check": ["config", "check", "sqlite:app.db"],
+    "config-show": ["config", "show", "sqlite:app.db"],
     "health": ["health", "sqlite:app.db"],
     "doctor": ["doctor", "sqlite:app.db", "--integrity"],
     "migrate-status": ["migrate", "status", "sqlite:app.db"],

@@ -114,7 +114,7 @@ def problems(config: Any, registry: Registry) -> list[tuple[str, str]]:
         core.configure(config, registry=registry)
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
-    return [(key, message) for key, message in caught.value.problems]
+    return [(problem.key, problem.message) for problem in caught.value.problems]
 
 
 def third(**options: object) -> dict[str, object]:
