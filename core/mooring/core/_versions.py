@@ -26,8 +26,8 @@ CREATE TABLE IF NOT EXISTS {side} (
     PRIMARY KEY (version_table, version_id)
 ){storage}
 """
-# Those beside the key.
-_COLUMNS: Final = 8
+# What is known of a version that is applied; the others of its row are empty.
+_APPLIED: Final = ("digest", "seconds", "applied_by", "row_id")
 _ELSEWHERE: Final = "rename it, or give the migrations another version table"
 
 
@@ -53,8 +53,8 @@ class VersionTables:
     now: ClassVar[str]
     #: What a CREATE TABLE of ours ends with.
     storage: ClassVar[str] = ""
-    #: The INSERT that replaces a row with the same key, where there is one: it is
-    #: faster than an upsert, where no value of that row stays.
+    #: The INSERT that replaces a row with the same key, where the engine has one: it
+    #: is faster than an upsert.
     replace: ClassVar[str] = ""
     #: What reads that column, of the table ``v``.
     applied_at: ClassVar[str] = "v.tstamp"
@@ -181,7 +181,9 @@ class VersionTables:
         """Note *version* as applied, by whoever runs this process."""
         self._insert(version)
         found = {"digest": digest, "seconds": duration, "applied_by": _who()}
-        self._keep(version, found | _FINISHED, is_applied=True)
+        # What replaces a row leaves nothing of what was unfinished.
+        empty = {} if self.replace else _FINISHED
+        self._keep(version, found | empty, is_applied=True)
 
     def unrecord(self, version: int) -> None:
         """Note *version* as not applied; goose deletes all of its rows, too."""
@@ -235,7 +237,7 @@ class VersionTables:
         names = ("version_table", "version_id", *columns)
         places = [newest if name == "row_id" else self.parameter for name in names]
         into = f"INTO {self.side} ({', '.join(names)}) VALUES ({', '.join(places)})"
-        if self.replace and len(columns) == _COLUMNS:
+        if self.replace and columns == _APPLIED:
             return f"{self.replace} {into}"
         changes = ", ".join(f"{name} = excluded.{name}" for name in columns)
         return (

@@ -5,6 +5,7 @@ takes as long to make as a migration to run.
 """
 
 import sys
+from functools import lru_cache
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -55,6 +56,7 @@ def digest(data: bytes) -> str:
     return hexdigest
 
 
+@lru_cache(maxsize=1)
 def _sha256() -> Any:
     """Return the SHA-256 constructor, without loading OpenSSL if that is possible.
 

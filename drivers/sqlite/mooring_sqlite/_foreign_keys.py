@@ -1,12 +1,15 @@
 """What a migration did to rows that refer to others, while foreign keys were off."""
 
 from collections import Counter
+from typing import Final
 
 from mooring.core import ForeignKeyViolation, StoreError
 
 from mooring_sqlite._session import SqliteSession
 
 _Row = tuple[object, ...]
+
+_NONE: Final[Counter[_Row]] = Counter()
 
 
 class ForeignKeyCheck:
@@ -47,8 +50,7 @@ class ForeignKeyCheck:
         if self._after is None:
             return
         found = self._broken()
-        broken = found - self._after
-        if broken:
+        if broken := found and found - self._after:
             table, rowid, parent, _ = min(broken, key=repr)
             raise ForeignKeyViolation(
                 f"it would leave {broken.total()} rows without their parent, such as"
@@ -67,4 +69,5 @@ class ForeignKeyCheck:
         self._before = None
 
     def _broken(self) -> Counter[_Row]:
-        return Counter(self._session.query("PRAGMA foreign_key_check"))
+        rows = self._session.query("PRAGMA foreign_key_check")
+        return Counter(rows) if rows else _NONE
