@@ -1,7 +1,7 @@
 """The directive ``options``: a configuration class as a table, read from its fields.
 
-Name, type, default, range, unit and meaning come from the class itself, so that the
-page cannot say something else than the code.
+Name, variable, type, range, unit, default and meaning come from the class itself, so
+that the page cannot say something else than the code.
 """
 
 from importlib import import_module
@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 from docutils import nodes
 from docutils.statemachine import StringList
-from mooring.core import ConfigError
+from mooring.core import ConfigError, Secret
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
@@ -30,7 +30,10 @@ class Options(SphinxDirective):
             own="shared" not in self.options,
             shared="own" not in self.options,
         )
-        lines = ["| option | default | allowed | meaning |", "| - | - | - | - |"]
+        lines = [
+            "| option | variable | default | unit | allowed | meaning |",
+            "| - | - | - | - | - | - |",
+        ]
         lines += ["| " + " | ".join(row) + " |" for row in rows]
         holder = nodes.container()
         text = StringList(lines, source=self.arguments[0])
@@ -40,8 +43,8 @@ class Options(SphinxDirective):
 
 def rows_of(
     config_class: type[Any], *, own: bool = True, shared: bool = True
-) -> list[tuple[str, str, str, str]]:
-    """Return a row for each option: its name, default, what is allowed, its meaning."""
+) -> list[tuple[str, ...]]:
+    """Return a row for each option, its cells in the order of the table."""
     inherited = {
         field.name
         for base in config_class.__mro__[1:]
@@ -54,7 +57,9 @@ def rows_of(
     return [
         (
             f"`{field.name}`",
+            f"`DB_{field.name.upper()}`",
             _default(field, required, others),
+            field.metadata["unit"],
             _allowed(field),
             field.metadata["doc"],
         )
@@ -81,8 +86,7 @@ def _default(
     if hasattr(value, "factory"):  # one that is made of other options
         value = value.factory(others)
     shown = f"{value:g}" if type(value) is float else repr(value).replace("'", '"')
-    unit = field.metadata.get("unit", "")
-    return f"`{shown}`" + (f" {unit}" if unit else "")
+    return f"`{shown}`"
 
 
 def _allowed(field: "attrs.Attribute[Any]") -> str:
@@ -94,6 +98,8 @@ def _allowed(field: "attrs.Attribute[Any]") -> str:
         int: "int",
         float: "number",
         str: "str",
+        int | str: "int, or str",
+        Secret | None: "secret",
     }
     return " ".join(filter(None, (kinds.get(field.type, ""), rule.range())))
 

@@ -226,9 +226,10 @@ def test_page_for_operators_has_every_event() -> None:
 
 def test_command_page_has_every_verb_of_the_command() -> None:
     pytest.importorskip("click")
-    from mooring.cli import _app, _driver, _migrate
+    from mooring.cli import _app, _config, _driver, _migrate
 
     groups = {
+        "config": list(_config.command.commands),
         "migrate": list(_migrate.MigrateGroup.verbs),
         "driver": list(_driver.DriverGroup.verbs),
     }

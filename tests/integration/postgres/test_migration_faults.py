@@ -71,6 +71,7 @@ def test_a_server_that_restarts_leaves_what_the_error_says(
     head: str,
 ) -> None:
     schema = postgres_config["schema"]
+    plain: Any  # psycopg's types take literal strings only
     with own_server.connect() as plain:
         plain.execute(f"CREATE SCHEMA {schema}")
     store = open_postgres(**own_server.params(), migrate="skip")
