@@ -149,8 +149,8 @@ def explained(
         env_file=flags.get("env_file"),
     )
     wrong = found.error.problems if found.error else ()
-    given = {one.source for one in (*found.settings, *wrong)}
-    if not found.file and given <= {"default", "argument", ""}:
+    given = {one.source for one in found.settings} | {one.source for one in wrong}
+    if not found.file and given <= {"default", "argument", "not set", ""}:
         raise click.UsageError(
             "TARGET is missing: write the URL of a store, such as sqlite:app.db;"
             " `mooring drivers` lists the drivers. Or configure it: in mooring.toml,"
