@@ -5,7 +5,7 @@ import os
 import sys
 from tempfile import TemporaryDirectory
 
-from benchmarks import command, migrations, postgres, report, sqlite, start
+from benchmarks import command, load, migrations, postgres, report, sqlite, start
 
 _LATEST = os.path.join(os.path.dirname(os.path.abspath(__file__)), "results")
 # What to run, and its ordinary number of rounds.
@@ -13,6 +13,7 @@ _SUITES = {
     "start": (start.run, 15),
     "migrations": (migrations.run, 15),
     "command": (command.run, 25),
+    "load": (load.run, 101),
     "sqlite": (sqlite.run, 41),
     "postgres": (postgres.run, 31),
 }

@@ -49,6 +49,10 @@ def test_a_floor_leaves_behind_what_mooring_leaves(
     assert (ours.journal, ours.mode) == ("wal", 0o600)
 
 
+def test_what_is_loaded_has_thirty_keys(benchmarks: Any) -> None:
+    assert len(benchmarks("load").options()) == 30
+
+
 def test_every_script_is_compared() -> None:
     scripts = {script.stem for script in (ROOT / "benchmarks" / "scripts").glob("*.py")}
     peers = {"with_yoyo", "idle_with_sqlalchemy"}

@@ -148,8 +148,9 @@ def explained(
         profile=profile,
         env_file=flags.get("env_file"),
     )
-    nothing = all(one.source in ("default", "argument") for one in found.settings)
-    if nothing and not found.file:
+    wrong = found.error.problems if found.error else ()
+    given = {one.source for one in found.settings} | {one.source for one in wrong}
+    if not found.file and given <= {"default", "argument", "not set", ""}:
         raise click.UsageError(
             "TARGET is missing: write the URL of a store, such as sqlite:app.db;"
             " `mooring drivers` lists the drivers. Or configure it: in mooring.toml,"

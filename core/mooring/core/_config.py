@@ -62,7 +62,7 @@ class Rule:
             return f"expected {expected}, got {type(value).__name__}"
         if self.choices and value not in self.choices:
             named = tuple(filter(None, self.choices))  # "" is the one for "not set"
-            return f"must be {_either(named)}{suggest(str(value), named)}"
+            return f"must be {_either(named)}{suggest(str(value).lower(), named)}"
         if self._out_of_range(value):
             return f"must be {self.range()}, not {value!r}"
         if field.metadata.get("unit") == "seconds" and value > _LONGEST:

@@ -59,7 +59,7 @@ def driver_name(given: object) -> str:
     if any(sign in name for sign in ":/@"):
         raise ConfigError(
             [Problem("driver", "not the name of a driver (value hidden)")],
-            hint="a URL is given by itself: core.open(url)",
+            hint="give a URL by itself, core.open(url); or as url in a file, or DB_URL",
         )
     return name
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from mooring.core._config import StoreConfig
+from mooring.core._origin import origin_of
 
 if TYPE_CHECKING:
     from mooring.core._configure import Config
@@ -73,5 +74,5 @@ def log_opened(
 def _origin(given: "Config") -> str:
     """Return in words what the configuration was made of."""
     if isinstance(given, StoreConfig):
-        return type(given).__name__
+        return origin_of(given) or type(given).__name__
     return "a mapping" if isinstance(given, Mapping) else "a URL"

@@ -20,6 +20,7 @@ from mooring.core._layers import (
 )
 from mooring.core._located import located
 from mooring.core._merge import Merged, merge
+from mooring.core._origin import remember_origin
 from mooring.core._registry import Registry, default_registry
 from mooring.core._structure import option_fields, structure
 from mooring.core.errors import ConfigError, Problem
@@ -138,6 +139,8 @@ def explain(
     if merged.named is not None:
         sources["driver"] = merged.named.source
     config = None if isinstance(found, ConfigError) else found
+    if config is not None:
+        remember_origin(config, sources.values())
     return Explanation(
         config=config,
         settings=(

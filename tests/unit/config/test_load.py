@@ -287,3 +287,26 @@ def test_the_mapping_that_open_takes_may_hold_durations_too() -> None:
     assert config == core.configure(
         {"driver": "sqlite", "path": "a", "busy_timeout": 2.0}
     )
+
+
+def test_the_log_says_where_the_settings_of_an_open_store_came_from(
+    write: Write, caplog: pytest.LogCaptureFixture
+) -> None:
+    write("mooring.toml", SQLITE)
+    write("vars", "DB_PING_TIMEOUT=2s\n")
+    config = core.load(
+        env={"DB_BUSY_TIMEOUT": "1s"},
+        env_file="vars",
+        flags={"max_open_conns": "3"},
+        overrides={"path": ":memory:"},
+    )
+    with caplog.at_level(logging.INFO, "mooring"):
+        core.open(config).close()
+    (record,) = (r for r in caplog.records if vars(r)["event_name"] == "store.opened")
+    assert {*vars(record)["settings_from"].split(", ")} == {
+        "mooring.toml",
+        "environment",
+        "vars",
+        "flags",
+        "arguments",
+    }

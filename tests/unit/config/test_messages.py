@@ -113,3 +113,18 @@ def test_a_key_that_may_be_a_value_is_not_shown(write: Write, key: str) -> None:
     text = told()
     assert key not in text
     assert text.startswith("mooring.toml:4: unknown option of sqlite")
+
+
+def test_a_choice_in_capitals_is_suggested_as_it_is_written() -> None:
+    env = {"DB_DRIVER": "sqlite", "DB_PATH": "a.db", "DB_SYNCHRONOUS": "FULL"}
+    assert told(env=env) == (
+        'env DB_SYNCHRONOUS: synchronous = "FULL": must be full, normal or off; did you'
+        " mean 'full'?"
+    )
+
+
+def test_a_url_in_the_place_of_a_driver_says_where_it_belongs() -> None:
+    assert told(env={"DB_DRIVER": "postgresql://ada:pw@db/app"}) == (
+        "env DB_DRIVER: driver: not the name of a driver (value hidden)\n"
+        "hint: give a URL by itself, core.open(url); or as url in a file, or DB_URL"
+    )
