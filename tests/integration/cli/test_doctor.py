@@ -291,7 +291,8 @@ def test_ctrl_c_at_any_point_leaves_nothing_half_done(
         if child.returncode == 130:
             # What `down` says is lost may stand before it.
             told = [line for line in err.split("\n") if not line.startswith("  lost:")]
-            assert "".join(told) in ("error: interrupted", "")
+            # It may go on to say what ran and stays.
+            assert "".join(told).startswith("error: interrupted") or not any(told)
         if (tmp_path / "app.db").exists():
             with closing(sqlite3.connect(tmp_path / "app.db")) as database:
                 # A migration is undone, or it is not.

@@ -69,7 +69,7 @@ class CrashContract:
     def test_what_was_acknowledged_survives_the_kill_of_its_writer(
         self, config: dict[str, object], program: Program, loop: Loop
     ) -> None:
-        kills, random = loop(3, 30)
+        kills, random = loop(3, 100)
         acknowledged: set[str] = set()
         core.open(config).close()
         for number in range(kills):
