@@ -92,7 +92,7 @@ class CrashContract:
     def test_the_kill_of_a_migrator_leaves_each_file_applied_or_not(
         self, config: dict[str, object], program: Program, loop: Loop, tmp_path: Path
     ) -> None:
-        kills, random = loop(3, 30)
+        kills, random = loop(3, 100)
         folder = tmp_path / "crash_files"
         folder.mkdir()
         for version in range(1, FILES + 1):
