@@ -181,6 +181,7 @@ class SqliteSession:
     def limited(self) -> None:
         """Hold statements to their deadline again."""
         self._deadline.limit = self._limit
+        self._deadline.watch()  # a health check puts its own in the place
 
     def migrate(self, sql: str, values: Values = (), *, limit: float | None) -> None:
         """Execute one statement of a migration, for at most *limit* seconds."""

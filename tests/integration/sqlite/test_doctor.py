@@ -172,6 +172,18 @@ def test_a_large_log_names_the_process_that_reads(
     assert found.fix
 
 
+def test_a_health_check_leaves_no_deadline_of_its_own(open_sqlite: OpenSqlite) -> None:
+    longer = (
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000000)"
+        " SELECT max(i) FROM n"
+    )
+    store = open_sqlite()
+    store.execute("SELECT 1")
+    assert core.health_check(store, timeout=0.01).checks
+
+    assert store.execute(longer).scalar() == 1_000_000
+
+
 def test_a_connection_that_is_lent_for_long_names_its_thread(
     open_sqlite: OpenSqlite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
