@@ -2,7 +2,9 @@
 
 import sqlite3
 from collections.abc import Callable, Generator, Mapping
-from typing import Any
+from threading import RLock
+from time import monotonic
+from typing import Any, Final
 
 from mooring.core import (
     OutcomeUnknownError,
@@ -20,6 +22,8 @@ Values = tuple[object, ...]
 Rows = list[tuple[Any, ...]]
 
 _NEVER = float("inf")
+# Commits between two looks at the log.
+_LOOK: Final = 32
 
 
 class SqliteSession:
@@ -31,16 +35,25 @@ class SqliteSession:
         target: The database, for messages.
         statement_timeout: Seconds a statement may run; 0 = no limit.
         read: Reads a row into a class, for results.
+        read_deadline: Seconds a snapshot may be open; 0 = no limit.
+        upkeep: Called with the session behind every 32nd commit; it must not raise.
     """
 
     __slots__ = (
+        "_busy",
+        "_commits",
         "_cursor",
         "_deadline",
+        "_ends",
         "_execute",
         "_fetchall",
+        "_gate",
         "_limit",
         "_read",
+        "_read_deadline",
         "_reading",
+        "_streams",
+        "_upkeep",
         "connection",
         "settings",
         "target",
@@ -54,6 +67,8 @@ class SqliteSession:
         target: str,
         statement_timeout: float,
         read: Callable[[Any, type[Any]], Any],
+        read_deadline: float = 0.0,
+        upkeep: "Callable[[SqliteSession], object] | None" = None,
     ) -> None:
         self.connection = connection
         self.settings = settings
@@ -64,6 +79,16 @@ class SqliteSession:
         self._limit = statement_timeout or _NEVER
         self._deadline = Deadline(connection, self._limit)
         self._deadline.watch()
+        self._upkeep = upkeep
+        self._commits = 0
+        # A snapshot may be given up from another thread while its own one does
+        # something else: never while a statement is busy, and whoever ends one has the
+        # gate. It may be had twice, since the garbage collector runs at any time.
+        self._busy = False
+        self._gate = RLock()
+        self._read_deadline = read_deadline
+        self._ends: float | None = None
+        self._streams: set[sqlite3.Cursor] = set()
 
     @property
     def in_transaction(self) -> bool:
@@ -73,6 +98,10 @@ class SqliteSession:
     def run(self, statement: Statement, text: str, values: Values) -> Result:
         """Execute one statement and fetch all of its rows; see `core.Session`."""
         self._deadline.until = None
+        if self._ends is not None:
+            self._busy = True
+            if monotonic() >= self._ends:
+                raise self._expired()
         try:
             self._execute(text, values)
             rows = self._fetchall()
@@ -84,6 +113,10 @@ class SqliteSession:
             if error.offset is not None:
                 error.offset = statement.offset_in_sql(error.offset, text, _width)
             raise error from cause
+        finally:
+            self._busy = False
+        if rowcount is not None and not self.connection.in_transaction:
+            self.after_commit()
         return Result(rows, self._cursor.description, rowcount, self._read)
 
     def stream(
@@ -95,17 +128,31 @@ class SqliteSession:
     ) -> Generator[tuple[Any, Rows], None, None]:
         """Yield the columns with *size* rows at a time; see `core.Session`."""
         cursor = self.connection.cursor()
+        self._streams.add(cursor)
+        begun = False
         try:
-            self._deadline.until = None
-            cursor.execute(text, values)
-            while rows := cursor.fetchmany(size):
-                yield cursor.description, rows
+            while True:
                 # What the caller does between two fetches is not the statement's.
                 self._deadline.until = None
+                self._busy = True
+                try:
+                    if self._is_overdue():
+                        raise self._expired()
+                    if not begun:
+                        cursor.execute(text, values)
+                        begun = True
+                    rows, columns = cursor.fetchmany(size), cursor.description
+                finally:
+                    self._busy = False
+                if not rows:
+                    return
+                yield columns, rows
         except sqlite3.Error as cause:
             raise self._error(cause, text) from cause
         finally:
-            cursor.close()
+            # Closed by whoever takes it out: once, as two at a time must not.
+            if _taken(self._streams, cursor):
+                cursor.close()
 
     def begin(self, *, isolation: str | None, read_only: bool) -> None:  # noqa: ARG002 - SQLite knows one isolation level
         """Begin: readers at their first statement, writers with the lock to write.
@@ -116,11 +163,15 @@ class SqliteSession:
         if not read_only:
             self.control("BEGIN IMMEDIATE")
             return
+        if self._read_deadline:
+            self._busy = True
+            self._ends = self._deadline.end = monotonic() + self._read_deadline
         if not self.settings["query_only"]:
             # The connection is shared with writers: it only reads until rollback().
             self._reading = True
             self.control("PRAGMA query_only = 1")
         self.control("BEGIN")
+        self._busy = False
 
     def commit(self) -> None:
         """Commit, and check that SQLite did; see `core.Session`."""
@@ -132,14 +183,75 @@ class SqliteSession:
             raise
         if self.connection.in_transaction:
             raise StoreError("COMMIT did not end the transaction")
+        self.after_commit()
+
+    def after_commit(self) -> None:
+        """Count a commit; every 32nd is when the log is looked at. It never raises."""
+        self._commits += 1
+        if self._commits % _LOOK == 0 and self._upkeep is not None:
+            self._upkeep(self)
 
     def rollback(self) -> None:
         """Roll back if a transaction is open; some errors did it already."""
+        if self._ends is not None:
+            with self._gate:
+                self._ends, self._deadline.end = None, _NEVER
+                self._busy = False
         if self.connection.in_transaction:
             self.control("ROLLBACK")
         if self._reading:
             self.control("PRAGMA query_only = 0")
             self._reading = False
+
+    def give_up_overdue(self) -> bool:
+        """End a snapshot past its deadline, from any thread; return whether one was.
+
+        One whose statement runs now is left to its own thread, which the deadline of
+        the statement stops.
+        """
+        if not self._is_overdue():
+            return False
+        with self._gate:
+            # Since it was looked at it may have ended, or be the next one's. First the
+            # clock and then the flag: a statement sets the flag and then looks at the
+            # clock, so that one of the two sees the other.
+            if not self._is_overdue() or self._busy or not self.in_transaction:
+                return False
+            self._give_up()
+            return not self.in_transaction
+
+    def _is_overdue(self) -> bool:
+        ends = self._ends
+        return ends is not None and monotonic() >= ends
+
+    def _give_up(self) -> None:
+        """Let go of the snapshot; this thread has the gate.
+
+        A query that was not read to its end would hold it past the ROLLBACK
+        (sqlite.org/lang_transaction.html).
+        """
+        while (cursor := _any_of(self._streams)) is not None:
+            cursor.close()
+        try:
+            if self.connection.in_transaction:
+                self._deadline.until = None
+                self.connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            pass  # nothing is read from it any more, and leaving the block closes it
+
+    def _expired(self) -> StoreError:
+        """Return the error for a snapshot past its deadline, and let go of it."""
+        from mooring.core import SnapshotExpiredError
+
+        with self._gate:
+            self._give_up()
+        self._busy = False
+        return SnapshotExpiredError(
+            f"this read() block was open for more than {self._read_deadline:g} s"
+            " (read_deadline); its snapshot was given up",
+            hint="read in shorter blocks, or raise read_deadline: a snapshot keeps the"
+            " write-ahead log from being emptied",
+        )
 
     def savepoint(self, name: str) -> None:
         """Set a savepoint."""
@@ -210,8 +322,9 @@ class SqliteSession:
         """Close the connection; it never raises."""
         # Breaks the cycle through the handler, so that nothing waits for the
         # garbage collector.
-        self._deadline.unwatch()
-        self.connection.close()
+        with self._gate:
+            self._deadline.unwatch()
+            self.connection.close()
 
     def _use_cursor(self, cursor: sqlite3.Cursor) -> None:
         """Use one cursor for all statements: each is fetched before the next begins."""
@@ -231,6 +344,9 @@ class SqliteSession:
     ) -> StoreError:
         """Return mooring's error for *cause*, or raise what a signal raised."""
         self._deadline.reraise()
+        interrupted = getattr(cause, "sqlite_errorcode", 0) == sqlite3.SQLITE_INTERRUPT
+        if interrupted and self._is_overdue():
+            return self._expired()
         error = translate_error(
             cause, target=self.target, text=text, changes_rows=changes_rows
         )
@@ -243,6 +359,23 @@ class SqliteSession:
                 " for the lock to write (busy_timeout)"
             )
         return error
+
+
+def _taken(streams: set[sqlite3.Cursor], cursor: sqlite3.Cursor) -> bool:
+    """Take *cursor* out and return whether it was there: for one thread it is."""
+    try:
+        streams.remove(cursor)
+    except KeyError:
+        return False
+    return True
+
+
+def _any_of(streams: set[sqlite3.Cursor]) -> sqlite3.Cursor | None:
+    """Take any cursor out; None where there is none left."""
+    try:
+        return streams.pop()
+    except KeyError:
+        return None
 
 
 def _width(number: int) -> int:  # noqa: ARG001 - each is "?"

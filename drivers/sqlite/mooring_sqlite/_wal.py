@@ -5,46 +5,85 @@ grows (sqlite.org/wal.html, "Avoiding Excessively Large WAL Files").
 """
 
 import os
+import sys
 from collections.abc import Iterator
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
+from mooring import core
 from mooring.core import Check
 
-from mooring_sqlite._surroundings import MIB
+from mooring_sqlite._config import MIB
 
 if TYPE_CHECKING:
     from mooring_sqlite._store import SqliteStore
 
-# SQLite checkpoints at 4 MiB; a log of this size was not for long.
-_LARGE: Final = 64 * MIB
 _LONG: Final = 60.0
 # The bytes of -shm that readers lock, and the list of all locks of the machine
 # (sqlite.org/walformat.html, "WAL Locks"; proc(5), /proc/locks).
 _READ_LOCKS: Final = range(123, 128)
 _LOCKS: Final = "/proc/locks"
+# Code that is nobody's application: core's and ours, and the standard library's.
+_OURS: Final = (os.path.dirname(core.__file__), os.path.dirname(__file__), "<")
+_PYTHONS: Final = os.path.dirname(os.__file__)
 
 
 def wal_checks(store: "SqliteStore") -> Iterator[Check]:
     """Look at the size of the log, and at connections that are lent for long."""
-    path = store.location.path
-    try:
-        size = os.stat(f"{path}-wal").st_size
-    except FileNotFoundError:
-        size = 0
+    size, limit = log_size(store), store.config.wal_limit
     detail = f"{size / MIB:.1f} MiB"
-    if size < _LARGE:
+    if not limit or size <= limit:
         yield Check(name="wal", status="ok", detail=detail)
     else:
-        pids = ", ".join(map(str, readers(f"{path}-shm")))
+        readers = ", ".join(held_by(store)) or "nobody that is known"
         yield Check(
             name="wal",
             status="warning",
-            detail=f"{detail}; read now by process {pids or 'none that is known'}",
-            fix="end what reads for long, such as a read() that nobody left; the log"
-            " goes when the last connection closes",
+            detail=f"{detail}, more than wal_limit; read now by {readers}",
+            fix="end what reads for long, such as a read() that nobody left, or lower"
+            " read_deadline; the log goes when the last connection closes",
         )
     yield _lent(store)
+
+
+def log_size(store: "SqliteStore") -> int:
+    """Return how many bytes the log's file has; 0 where there is none."""
+    try:
+        return os.stat(f"{store.location.path}-wal").st_size
+    except FileNotFoundError:
+        return 0
+
+
+def held_by(store: "SqliteStore") -> list[str]:
+    """Return who reads a snapshot now: threads of this store, and other processes."""
+    own = [
+        f"{lease.holder()}{_place(lease.thread)}" for lease in store.read_leases()[:3]
+    ]
+    others = [
+        f"process {pid}"
+        for pid in readers(f"{store.location.path}-shm")
+        if pid != os.getpid()
+    ]
+    return own + others
+
+
+def _place(thread: int) -> str:
+    """Return where a thread is now, in the application's own code: ", in FILE:LINE".
+
+    What is installed counts as that only where nothing else is running.
+    """
+    installed = ""
+    frame = sys._current_frames().get(thread)  # noqa: SLF001 - documented in `sys`
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if not file.startswith(_OURS):
+            place = f", in {file}:{frame.f_lineno}"
+            if "site-packages" in file:
+                installed = installed or place
+            elif not file.startswith(_PYTHONS):
+                return place
+        frame = frame.f_back
+    return installed
 
 
 def _lent(store: "SqliteStore") -> Check:
