@@ -48,6 +48,7 @@ class SqliteSession:
         "_execute",
         "_fetchall",
         "_gate",
+        "_given_up",
         "_limit",
         "_read",
         "_read_deadline",
@@ -82,9 +83,9 @@ class SqliteSession:
         self._upkeep = upkeep
         self._commits = 0
         # A snapshot may be given up from another thread while its own one does
-        # something else: never while a statement is busy, and whoever ends one has the
-        # gate. It may be had twice, since the garbage collector runs at any time.
-        self._busy = False
+        # something else: never while a statement is busy. It has the gate for that; it
+        # may be had twice, since the garbage collector runs at any time.
+        self._busy = self._given_up = False
         self._gate = RLock()
         self._read_deadline = read_deadline
         self._ends: float | None = None
@@ -194,9 +195,13 @@ class SqliteSession:
     def rollback(self) -> None:
         """Roll back if a transaction is open; some errors did it already."""
         if self._ends is not None:
-            with self._gate:
-                self._ends, self._deadline.end = None, _NEVER
-                self._busy = False
+            self._busy = True
+            if self._given_up:
+                with self._gate:  # until that is done
+                    pass
+            self._ends = None
+            self._deadline.end = _NEVER
+            self._busy = False
         if self.connection.in_transaction:
             self.control("ROLLBACK")
         if self._reading:
@@ -212,13 +217,17 @@ class SqliteSession:
         if not self._is_overdue():
             return False
         with self._gate:
-            # Since it was looked at it may have ended, or be the next one's. First the
-            # clock and then the flag: a statement sets the flag and then looks at the
-            # clock, so that one of the two sees the other.
-            if not self._is_overdue() or self._busy or not self.in_transaction:
-                return False
-            self._give_up()
-            return not self.in_transaction
+            # Said first and then looked: who has it sets `_busy` and then looks here
+            # or at the clock, so that one of the two sees the other.
+            self._given_up = True
+            try:
+                # Since it was looked at it may have ended, or be the next one's.
+                if not self._is_overdue() or self._busy or not self.in_transaction:
+                    return False
+                self._give_up()
+                return not self.in_transaction
+            finally:
+                self._given_up = False
 
     def _is_overdue(self) -> bool:
         ends = self._ends

@@ -60,7 +60,7 @@ class Upkeep:
         limit = self._store.config.wal_limit
         size = log_size(self._store)
         if not limit or size <= limit:
-            self._warn_at, self._gap_at, self._pause = 0.0, 0.0, _PAUSE
+            self._gap_at, self._pause = 0.0, _PAUSE
             return
         if freed or now >= self._gap_at:
             if self._begin_anew(session):
