@@ -9,6 +9,8 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 
 C = TypeVar("C")
 
+_LIBRARY = os.path.dirname(os.__file__)
+
 
 class PoolStats(NamedTuple):
     """The pool's figures at one moment: connections, and threads that wait."""
@@ -87,9 +89,15 @@ def _place(thread: int) -> str:
     """Return where a thread is in the program that uses mooring; "" if unknown."""
     frame = sys._current_frames().get(thread)  # noqa: SLF001 - documented, whatever its name
     while frame is not None:
-        if not str(frame.f_globals.get("__name__")).startswith("mooring."):
-            file = os.path.basename(frame.f_code.co_filename)
-            return f"{file}:{frame.f_lineno} in {frame.f_code.co_name}"
+        file = frame.f_code.co_filename
+        # Neither mooring itself, nor a wait of the standard library.
+        if not (
+            str(frame.f_globals.get("__name__")).startswith("mooring.")
+            or os.path.dirname(file) == _LIBRARY
+        ):
+            return (
+                f"{os.path.basename(file)}:{frame.f_lineno} in {frame.f_code.co_name}"
+            )
         frame = frame.f_back
     return ""
 
