@@ -158,7 +158,7 @@ def test_links_to_files_lead_somewhere(page: Path) -> None:
 
 def test_sqlite_page_has_every_setting_of_a_connection() -> None:
     settings = settings_for(
-        SqliteConfig(path="app.db"), locate("app.db"), read_only=True
+        SqliteConfig(path="app.db"), locate("app.db"), read_only=False
     )
     section = (REFERENCE / "sqlite.md").read_text().partition("| PRAGMA |")[2]
     table = re.findall(r"^\| `(\w+)` \|", section.partition("\n\n")[0], re.MULTILINE)

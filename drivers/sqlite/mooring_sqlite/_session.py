@@ -53,6 +53,7 @@ class SqliteSession:
         "_read",
         "_read_deadline",
         "_reading",
+        "_shares",
         "_streams",
         "_upkeep",
         "connection",
@@ -77,6 +78,8 @@ class SqliteSession:
         self._use_cursor(connection.cursor())
         self._read = read
         self._reading = False
+        # The schema that was looked at for it, and what was found.
+        self._shares: tuple[int, bool] = (-1, True)
         self._limit = statement_timeout or _NEVER
         self._deadline = Deadline(connection, self._limit)
         self._deadline.watch()
@@ -190,7 +193,13 @@ class SqliteSession:
         """Count a commit; every 32nd is when the log is looked at. It never raises."""
         self._commits += 1
         if self._commits % _LOOK == 0 and self._upkeep is not None:
-            self._upkeep(self)
+            try:
+                self._upkeep(self)
+            except BaseException as error:
+                # A signal's. Nothing was wrong when it came, however deep it came from:
+                # who waits for the COMMIT is told that it was one.
+                error.__context__ = None
+                raise
 
     def rollback(self) -> None:
         """Roll back if a transaction is open; some errors did it already."""
@@ -275,6 +284,15 @@ class SqliteSession:
         self.control(f"ROLLBACK TO {name}")
         self.control(f"RELEASE {name}")
 
+    def may_share(self) -> bool:
+        """Say whether others may join the open transaction; see `core.GroupSession`."""
+        from mooring_sqlite._sharing import why_alone
+
+        ((version,),) = self.query("PRAGMA schema_version")
+        if version != self._shares[0]:
+            self._shares = version, not why_alone(self.connection)
+        return self._shares[1]
+
     def reset(self) -> bool:
         """Undo whatever is left over; return whether the connection is fit for use."""
         try:
@@ -317,7 +335,11 @@ class SqliteSession:
 
     def control(self, sql: str) -> None:
         """Execute a statement of ours that returns nothing."""
-        self.query(sql)
+        self._deadline.until = None
+        try:
+            self._execute(sql)
+        except sqlite3.Error as cause:
+            raise self._error(cause, sql) from cause
 
     def query(self, sql: str, values: Values = ()) -> Rows:
         """Execute a statement of ours and return its rows."""

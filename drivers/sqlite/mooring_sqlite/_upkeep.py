@@ -88,14 +88,14 @@ class Upkeep:
         now = monotonic()
         stuck = any(lease.since < now - _GAP for lease in self._store.read_leases())
         until = now if stuck else now + min(_GAP, self._store.config.busy_timeout)
-        session.control(f"PRAGMA busy_timeout = {0 if stuck else _TRY}")
+        session.query(f"PRAGMA busy_timeout = {0 if stuck else _TRY}")
         try:
             while True:
                 ((busy, *_),) = session.query("PRAGMA wal_checkpoint(RESTART)")
                 if not busy or monotonic() >= until:
                     return not busy
         finally:
-            session.control(f"PRAGMA busy_timeout = {session.settings['busy_timeout']}")
+            session.query(f"PRAGMA busy_timeout = {session.settings['busy_timeout']}")
 
     def _warn(self, size: int, limit: int) -> None:
         # Not above: a store whose log stays small needs none of it.
@@ -132,14 +132,14 @@ def optimize(session: "SqliteSession") -> None:
     Raises:
         StoreError: SQLite refused, as where another process writes.
     """
-    session.control("PRAGMA busy_timeout = 0")
+    session.query("PRAGMA busy_timeout = 0")
     try:
         if sqlite3.sqlite_version_info < (3, 46):
-            session.control("PRAGMA analysis_limit = 400")
+            session.query("PRAGMA analysis_limit = 400")
             _use_each_index(session)
-        session.control(f"PRAGMA optimize = {0x10012}")
+        session.query(f"PRAGMA optimize = {0x10012}")
     finally:
-        session.control(f"PRAGMA busy_timeout = {session.settings['busy_timeout']}")
+        session.query(f"PRAGMA busy_timeout = {session.settings['busy_timeout']}")
 
 
 def _use_each_index(session: "SqliteSession") -> None:

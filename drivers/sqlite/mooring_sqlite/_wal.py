@@ -5,12 +5,10 @@ grows (sqlite.org/wal.html, "Avoiding Excessively Large WAL Files").
 """
 
 import os
-import sys
 from collections.abc import Iterator
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
-from mooring import core
 from mooring.core import Check
 
 from mooring_sqlite._config import MIB
@@ -23,9 +21,6 @@ _LONG: Final = 60.0
 # (sqlite.org/walformat.html, "WAL Locks"; proc(5), /proc/locks).
 _READ_LOCKS: Final = range(123, 128)
 _LOCKS: Final = "/proc/locks"
-# Code that is nobody's application: core's and ours, and the standard library's.
-_OURS: Final = (os.path.dirname(core.__file__), os.path.dirname(__file__), "<")
-_PYTHONS: Final = os.path.dirname(os.__file__)
 
 
 def wal_checks(store: "SqliteStore") -> Iterator[Check]:
@@ -56,34 +51,13 @@ def log_size(store: "SqliteStore") -> int:
 
 def held_by(store: "SqliteStore") -> list[str]:
     """Return who reads a snapshot now: threads of this store, and other processes."""
-    own = [
-        f"{lease.holder()}{_place(lease.thread)}" for lease in store.read_leases()[:3]
-    ]
+    own = [lease.holder() for lease in store.read_leases()[:3]]
     others = [
         f"process {pid}"
         for pid in readers(f"{store.location.path}-shm")
         if pid != os.getpid()
     ]
     return own + others
-
-
-def _place(thread: int) -> str:
-    """Return where a thread is now, in the application's own code: ", in FILE:LINE".
-
-    What is installed counts as that only where nothing else is running.
-    """
-    installed = ""
-    frame = sys._current_frames().get(thread)  # noqa: SLF001 - documented in `sys`
-    while frame is not None:
-        file = frame.f_code.co_filename
-        if not file.startswith(_OURS):
-            place = f", in {file}:{frame.f_lineno}"
-            if "site-packages" in file:
-                installed = installed or place
-            elif not file.startswith(_PYTHONS):
-                return place
-        frame = frame.f_back
-    return installed
 
 
 def _lent(store: "SqliteStore") -> Check:
