@@ -211,7 +211,11 @@ def test_page_has_every_exit_code_of_the_command(page: str) -> None:
 def test_page_for_operators_has_every_event() -> None:
     page = (ROOT / "docs" / "how-to" / "operate.md").read_text()
     table = page.partition("| event |")[2].partition("\n\n")[0]
-    sources = (ROOT / "core" / "mooring").rglob("*.py")
+    sources = [
+        source
+        for folder in ("core/mooring", "drivers")
+        for source in (ROOT / folder).rglob("*.py")
+    ]
     named = r'"event_name": (.*?),?\n'
     found = {
         event
