@@ -40,24 +40,24 @@ class SqliteSession:
     """
 
     __slots__ = (
-        "_busy",
         "_commits",
         "_cursor",
         "_deadline",
-        "_ends",
         "_execute",
         "_fetchall",
-        "_gate",
-        "_given_up",
         "_limit",
         "_read",
-        "_read_deadline",
         "_reading",
         "_shares",
-        "_streams",
         "_upkeep",
+        "busy",
         "connection",
+        "ends",
+        "gate",
+        "given_up",
+        "read_deadline",
         "settings",
+        "streams",
         "target",
     )
 
@@ -88,23 +88,28 @@ class SqliteSession:
         # A snapshot may be given up from another thread while its own one does
         # something else: never while a statement is busy. It has the gate for that; it
         # may be had twice, since the garbage collector runs at any time.
-        self._busy = self._given_up = False
-        self._gate = RLock()
-        self._read_deadline = read_deadline
-        self._ends: float | None = None
-        self._streams: set[sqlite3.Cursor] = set()
+        self.busy = self.given_up = False
+        self.gate = RLock()
+        self.read_deadline = read_deadline
+        self.ends: float | None = None
+        self.streams: set[sqlite3.Cursor] = set()
 
     @property
     def in_transaction(self) -> bool:
         """Whether SQLite has a transaction open."""
         return self.connection.in_transaction
 
+    @property
+    def may_read(self) -> bool:
+        """Whether it can hold a snapshot: False after that was given up."""
+        return self.ends is None or self.connection.in_transaction
+
     def run(self, statement: Statement, text: str, values: Values) -> Result:
         """Execute one statement and fetch all of its rows; see `core.Session`."""
         self._deadline.until = None
-        if self._ends is not None:
-            self._busy = True
-            if monotonic() >= self._ends:
+        if self.ends is not None:
+            self.busy = True
+            if monotonic() >= self.ends:
                 raise self._expired()
         try:
             self._execute(text, values)
@@ -118,7 +123,7 @@ class SqliteSession:
                 error.offset = statement.offset_in_sql(error.offset, text, _width)
             raise error from cause
         finally:
-            self._busy = False
+            self.busy = False
         if rowcount is not None and not self.connection.in_transaction:
             self.after_commit()
         return Result(rows, self._cursor.description, rowcount, self._read)
@@ -132,22 +137,22 @@ class SqliteSession:
     ) -> Generator[tuple[Any, Rows], None, None]:
         """Yield the columns with *size* rows at a time; see `core.Session`."""
         cursor = self.connection.cursor()
-        self._streams.add(cursor)
+        self.streams.add(cursor)
         begun = False
         try:
             while True:
                 # What the caller does between two fetches is not the statement's.
                 self._deadline.until = None
-                self._busy = True
+                self.busy = True
                 try:
-                    if self._is_overdue():
+                    if self.ends is not None and monotonic() >= self.ends:
                         raise self._expired()
                     if not begun:
                         cursor.execute(text, values)
                         begun = True
                     rows, columns = cursor.fetchmany(size), cursor.description
                 finally:
-                    self._busy = False
+                    self.busy = False
                 if not rows:
                     return
                 yield columns, rows
@@ -155,7 +160,7 @@ class SqliteSession:
             raise self._error(cause, text) from cause
         finally:
             # Closed by whoever takes it out: once, as two at a time must not.
-            if _taken(self._streams, cursor):
+            if _taken(self.streams, cursor):
                 cursor.close()
 
     def begin(self, *, isolation: str | None, read_only: bool) -> None:  # noqa: ARG002 - SQLite knows one isolation level
@@ -167,15 +172,15 @@ class SqliteSession:
         if not read_only:
             self.control("BEGIN IMMEDIATE")
             return
-        if self._read_deadline:
-            self._busy = True
-            self._ends = self._deadline.end = monotonic() + self._read_deadline
+        if self.read_deadline:
+            self.busy = True
+            self.ends = self._deadline.end = monotonic() + self.read_deadline
         if not self.settings["query_only"]:
             # The connection is shared with writers: it only reads until rollback().
             self._reading = True
             self.control("PRAGMA query_only = 1")
         self.control("BEGIN")
-        self._busy = False
+        self.busy = False
 
     def commit(self) -> None:
         """Commit, and check that SQLite did; see `core.Session`."""
@@ -203,14 +208,14 @@ class SqliteSession:
 
     def rollback(self) -> None:
         """Roll back if a transaction is open; some errors did it already."""
-        if self._ends is not None:
-            self._busy = True
-            if self._given_up:
-                with self._gate:  # until that is done
+        if self.ends is not None:
+            self.busy = True
+            if self.given_up:
+                with self.gate:  # until that is done
                     pass
-            self._ends = None
+            self.ends = None
             self._deadline.end = _NEVER
-            self._busy = False
+            self.busy = False
         if self.connection.in_transaction:
             self.control("ROLLBACK")
         if self._reading:
@@ -218,58 +223,16 @@ class SqliteSession:
             self._reading = False
 
     def give_up_overdue(self) -> bool:
-        """End a snapshot past its deadline, from any thread; return whether one was.
+        """End a snapshot past its deadline, from any thread; return whether one was."""
+        from mooring_sqlite._overdue import give_up_overdue
 
-        One whose statement runs now is left to its own thread, which the deadline of
-        the statement stops.
-        """
-        if not self._is_overdue():
-            return False
-        with self._gate:
-            # Said first and then looked: who has it sets `_busy` and then looks here
-            # or at the clock, so that one of the two sees the other.
-            self._given_up = True
-            try:
-                # Since it was looked at it may have ended, or be the next one's.
-                if not self._is_overdue() or self._busy or not self.in_transaction:
-                    return False
-                self._give_up()
-                return not self.in_transaction
-            finally:
-                self._given_up = False
-
-    def _is_overdue(self) -> bool:
-        ends = self._ends
-        return ends is not None and monotonic() >= ends
-
-    def _give_up(self) -> None:
-        """Let go of the snapshot; this thread has the gate.
-
-        A query that was not read to its end would hold it past the ROLLBACK
-        (sqlite.org/lang_transaction.html).
-        """
-        while (cursor := _any_of(self._streams)) is not None:
-            cursor.close()
-        try:
-            if self.connection.in_transaction:
-                self._deadline.until = None
-                self.connection.execute("ROLLBACK")
-        except sqlite3.Error:
-            pass  # nothing is read from it any more, and leaving the block closes it
+        return give_up_overdue(self)
 
     def _expired(self) -> StoreError:
         """Return the error for a snapshot past its deadline, and let go of it."""
-        from mooring.core import SnapshotExpiredError
+        from mooring_sqlite._overdue import expired
 
-        with self._gate:
-            self._give_up()
-        self._busy = False
-        return SnapshotExpiredError(
-            f"this read() block was open for more than {self._read_deadline:g} s"
-            " (read_deadline); its snapshot was given up",
-            hint="read in shorter blocks, or raise read_deadline: a snapshot keeps the"
-            " write-ahead log from being emptied",
-        )
+        return expired(self)
 
     def savepoint(self, name: str) -> None:
         """Set a savepoint."""
@@ -353,7 +316,7 @@ class SqliteSession:
         """Close the connection; it never raises."""
         # Breaks the cycle through the handler, so that nothing waits for the
         # garbage collector.
-        with self._gate:
+        with self.gate:
             self._deadline.unwatch()
             self.connection.close()
 
@@ -376,7 +339,7 @@ class SqliteSession:
         """Return mooring's error for *cause*, or raise what a signal raised."""
         self._deadline.reraise()
         interrupted = getattr(cause, "sqlite_errorcode", 0) == sqlite3.SQLITE_INTERRUPT
-        if interrupted and self._is_overdue():
+        if interrupted and self.ends is not None and monotonic() >= self.ends:
             return self._expired()
         error = translate_error(
             cause, target=self.target, text=text, changes_rows=changes_rows
@@ -399,14 +362,6 @@ def _taken(streams: set[sqlite3.Cursor], cursor: sqlite3.Cursor) -> bool:
     except KeyError:
         return False
     return True
-
-
-def _any_of(streams: set[sqlite3.Cursor]) -> sqlite3.Cursor | None:
-    """Take any cursor out; None where there is none left."""
-    try:
-        return streams.pop()
-    except KeyError:
-        return None
 
 
 def _width(number: int) -> int:  # noqa: ARG001 - each is "?"

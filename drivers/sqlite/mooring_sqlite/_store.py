@@ -256,10 +256,12 @@ class SqliteStore(SqlStoreBase[SqliteSession]):
     def read_leases(self) -> "list[Lease[SqliteSession]]":
         """Return the connections that are lent for reading beside the one that writes.
 
-        Who had his for longest comes first.
+        Those whose snapshot was given up hold nothing. Who had his for longest comes
+        first.
         """
         lent = [] if self._shared else self._readers.leases()[1]
-        return sorted(lent, key=lambda lease: lease.since)
+        holding = [lease for lease in lent if lease.connection.may_read]
+        return sorted(holding, key=lambda lease: lease.since)
 
     def _state(self) -> str:
         writers = self._writers.stats
