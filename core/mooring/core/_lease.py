@@ -1,21 +1,13 @@
-"""What a pool lends, who has it, and who waits for it."""
+"""What a pool lends, who has it, who waits for it, and the lock around all that."""
 
 import threading
+from collections import deque
+from collections.abc import Callable
 from threading import get_ident
 from time import monotonic
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 C = TypeVar("C")
-
-
-class PoolStats(NamedTuple):
-    """The pool's figures at one moment: connections, and threads that wait."""
-
-    open: int
-    idle: int
-    lent: int
-    waiting: int
-    max_open: int
 
 
 class Borrower(Protocol):
@@ -75,3 +67,36 @@ class Waiter(Generic[C]):
         self.may_open = False
         self.signal = threading.Lock()
         self.signal.acquire()
+
+
+class Guard:
+    """The pool's lock, which knows who holds it.
+
+    The garbage collector may run at any allocation, and with it the end of a scope that
+    somebody dropped: on a thread that holds the lock already. What it wants to do then
+    is deferred until the lock is free.
+    """
+
+    __slots__ = ("_deferred", "_lock", "_owner")
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._owner = 0
+        self._deferred: deque[Callable[[], object]] = deque()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        self._owner = get_ident()
+
+    def __exit__(self, *_: object) -> None:
+        self._owner = 0
+        self._lock.release()
+        while self._deferred:
+            self._deferred.popleft()()
+
+    def defers(self, act: Callable[[], object]) -> bool:
+        """Take *act* for later and return True, if this thread holds the lock."""
+        if self._owner != get_ident():
+            return False
+        self._deferred.append(act)
+        return True

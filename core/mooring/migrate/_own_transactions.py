@@ -1,9 +1,8 @@
 """Files that begin or end a transaction themselves, on engines that let them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from mooring.core import LetsFilesCommit
 from mooring.migrate._migration import Statement
 
 
@@ -30,11 +29,16 @@ class Place(NamedTuple):
 
 
 def own_transaction(
-    session: LetsFilesCommit, statements: Sequence[Statement]
+    commits_in: Callable[[str], int | None], statements: Sequence[Statement]
 ) -> Place | None:
-    """Return the first place where a file does so, None if it does not."""
+    """Return the first place where a file does so, None if it does not.
+
+    Args:
+        commits_in: That of the session; see `core.LetsFilesCommit`.
+        statements: Those of the file, in its direction.
+    """
     for statement in statements:
-        offset = session.commits_in(statement.sql)
+        offset = commits_in(statement.sql)
         if offset is not None:
             return Place(statement, offset)
     return None

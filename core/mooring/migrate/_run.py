@@ -4,12 +4,6 @@ from collections.abc import Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
-from mooring.core import (
-    LetsFilesCommit,
-    MigrationSession,
-    MigrationUnit,
-    Unfinished,
-)
 from mooring.core.errors import (
     ConnectionLostError,
     MigrationError,
@@ -23,6 +17,7 @@ from mooring.core.errors import (
 from mooring.migrate._files import Batch, Direction, ReadFile
 
 if TYPE_CHECKING:
+    from mooring.core import MigrationSession, MigrationUnit, Unfinished
     from mooring.migrate._migrator import Grouping, Progress, Resume
     from mooring.migrate._own_transactions import Place
     from mooring.migrate._progress import Kind
@@ -73,14 +68,14 @@ class Run:
 
     def __init__(
         self,
-        session: MigrationSession,
+        session: "MigrationSession",
         batch: Batch,
         direction: Direction,
         *,
         at: int,
         progress: "Progress | None" = None,
         rules: "Rules | None" = None,
-        unfinished: Unfinished | None = None,
+        unfinished: "Unfinished | None" = None,
         resume: "Resume | None" = None,
     ) -> None:
         self._unfinished = unfinished
@@ -95,12 +90,14 @@ class Run:
         self._done: list[Step] = []
         # The files that end their transaction themselves, each with the place.
         self._commits: dict[int, Place] = {}
-        if isinstance(session, LetsFilesCommit):
+        # What a `core.LetsFilesCommit` has.
+        commits_in = getattr(session, "commits_in", None)
+        if commits_in is not None:
             from mooring.migrate._own_transactions import own_transaction
 
             for file in batch:
                 found = file.migration.transaction and own_transaction(
-                    session, file.statements(direction)
+                    commits_in, file.statements(direction)
                 )
                 if found:
                     self._commits[file.migration.version] = found
@@ -140,7 +137,7 @@ class Run:
             self._at = version
         return self._done
 
-    def _refuse_unfinished(self, unfinished: Unfinished) -> None:
+    def _refuse_unfinished(self, unfinished: "Unfinished") -> None:
         """Refuse to go on beside a file that did not end, or in it without a word."""
         from mooring.migrate._trail import Trail, unfinished_error
 
@@ -251,7 +248,7 @@ class Run:
             last = files[-1].last_statement(self._direction)
             raise failed(files[-1], last, cause, kept) from cause
 
-    def _apply(self, unit: MigrationUnit, file: ReadFile, kept: str) -> None:
+    def _apply(self, unit: "MigrationUnit", file: ReadFile, kept: str) -> None:
         """Run one file's statements and note its version, in *unit*."""
         migration = file.migration
         statements = file.statements(self._direction)
@@ -320,7 +317,7 @@ class Run:
 
     def _failed(
         self,
-        unit: MigrationUnit,
+        unit: "MigrationUnit",
         file: ReadFile,
         number: int,
         cause: StoreError,
@@ -346,7 +343,9 @@ class Run:
             )
         return error
 
-    def _state(self, unit: MigrationUnit, file: ReadFile, kept: str) -> tuple[str, int]:
+    def _state(
+        self, unit: "MigrationUnit", file: ReadFile, kept: str
+    ) -> tuple[str, int]:
         """Say what is left when the statement that runs fails; and how many stay."""
         trail = self._trail
         statements = trail.statements if trail else file.statements(self._direction)

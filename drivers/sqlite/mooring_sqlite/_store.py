@@ -11,7 +11,6 @@ from mooring.core import (
     MooringError,
     OpenError,
     Pool,
-    PoolStats,
     SqlStoreBase,
     StoreBusyError,
     StoreClosedError,
@@ -20,12 +19,17 @@ from mooring.core import (
 from mooring_sqlite._config import SqliteConfig
 from mooring_sqlite._connect import connect, settings_for
 from mooring_sqlite._dialect import translate
-from mooring_sqlite._mount import refuse_network
-from mooring_sqlite._path import Location, file_identity, locate, prepare_file
+from mooring_sqlite._path import (
+    Location,
+    file_identity,
+    is_on_disk,
+    locate,
+    prepare_file,
+)
 from mooring_sqlite._session import SqliteSession
 
 if TYPE_CHECKING:
-    from mooring.core import MigrationSession, Unfinished
+    from mooring.core import MigrationSession, PoolStats, Unfinished
 
     from mooring_sqlite._versions import SqliteVersions
 
@@ -142,7 +146,7 @@ class SqliteStore(SqlStoreBase[SqliteSession]):
             )
 
     def _turn_error(
-        self, waited: float, stats: PoolStats, holders: list[str]
+        self, waited: float, stats: "PoolStats", holders: list[str]
     ) -> MooringError:
         who = f"; {holders[0]} has it" if holders else ""
         kind = "connection" if self._shared else "turn to write"
@@ -172,7 +176,7 @@ class SqliteStore(SqlStoreBase[SqliteSession]):
         from mooring_sqlite._versions import SqliteVersions
 
         # Right after opening, the connection that is there already serves.
-        pool = self._writers if self._writers.stats.idle else self._readers
+        pool = self._writers if self._writers.leases()[0] else self._readers
         if Capability.CONCURRENT_SNAPSHOTS not in self.capabilities:
             self.refuse_nested()  # there is one connection, and the scope has it
         lease = pool.acquire(timeout)
@@ -214,8 +218,14 @@ def open_sqlite(config: SqliteConfig) -> SqliteStore:
     made = not location.in_memory and prepare_file(location)
     store = SqliteStore(config, location)
     try:
-        if not location.in_memory:
-            refuse_network(location.path, allowed=config.network_file_system)
+        if not (
+            location.in_memory
+            or config.network_file_system
+            or is_on_disk(location.path)
+        ):
+            from mooring_sqlite._mount import refuse_network
+
+            refuse_network(location.path)
         # One connection now, so that what is wrong shows here with its own cause.
         store.connect()
     except BaseException:
