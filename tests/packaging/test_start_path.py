@@ -49,6 +49,7 @@ OURS = {
     "mooring.core._versions",
     "mooring.core.errors",
     "mooring.migrate",
+    "mooring.migrate._filename",
     "mooring.migrate._migrator",
     "mooring.migrate._source",
     "mooring.migrate._view",

@@ -1,9 +1,12 @@
 """Files that begin or end a transaction themselves, on engines that let them."""
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from mooring.migrate._migration import Statement
+
+if TYPE_CHECKING:
+    from mooring.core import LetsFilesCommit
 
 
 class Place(NamedTuple):
@@ -29,16 +32,11 @@ class Place(NamedTuple):
 
 
 def own_transaction(
-    commits_in: Callable[[str], int | None], statements: Sequence[Statement]
+    session: "LetsFilesCommit", statements: Sequence[Statement]
 ) -> Place | None:
-    """Return the first place where a file does so, None if it does not.
-
-    Args:
-        commits_in: That of the session; see `core.LetsFilesCommit`.
-        statements: Those of the file, in its direction.
-    """
+    """Return the first place where a file does so, None if it does not."""
     for statement in statements:
-        offset = commits_in(statement.sql)
+        offset = session.commits_in(statement.sql)
         if offset is not None:
             return Place(statement, offset)
     return None

@@ -9,8 +9,8 @@ import os
 from collections.abc import Mapping
 
 from mooring.core.errors import MigrationParseError
+from mooring.migrate._filename import version_of
 from mooring.migrate._migration import Migration, Statement
-from mooring.migrate._source import version_of
 
 # goose's idea of white space. str.strip() alone would also take U+001C to U+001F.
 _SPACE = (

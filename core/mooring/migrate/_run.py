@@ -17,7 +17,14 @@ from mooring.core.errors import (
 from mooring.migrate._files import Batch, Direction, ReadFile
 
 if TYPE_CHECKING:
-    from mooring.core import MigrationSession, MigrationUnit, Unfinished
+    from typing import TypeGuard
+
+    from mooring.core import (
+        LetsFilesCommit,
+        MigrationSession,
+        MigrationUnit,
+        Unfinished,
+    )
     from mooring.migrate._migrator import Grouping, Progress, Resume
     from mooring.migrate._own_transactions import Place
     from mooring.migrate._progress import Kind
@@ -90,14 +97,12 @@ class Run:
         self._done: list[Step] = []
         # The files that end their transaction themselves, each with the place.
         self._commits: dict[int, Place] = {}
-        # What a `core.LetsFilesCommit` has.
-        commits_in = getattr(session, "commits_in", None)
-        if commits_in is not None:
+        if _lets_files_commit(session):
             from mooring.migrate._own_transactions import own_transaction
 
             for file in batch:
                 found = file.migration.transaction and own_transaction(
-                    commits_in, file.statements(direction)
+                    session, file.statements(direction)
                 )
                 if found:
                     self._commits[file.migration.version] = found
@@ -377,6 +382,11 @@ class Run:
             from mooring.migrate._progress import log
 
             log(message)
+
+
+def _lets_files_commit(session: "MigrationSession") -> "TypeGuard[LetsFilesCommit]":
+    # By the name of its method: a first start need not make the protocol's class.
+    return hasattr(session, "commits_in")
 
 
 def _step(file: ReadFile, direction: Direction, duration: float | None = None) -> Step:

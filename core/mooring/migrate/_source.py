@@ -4,12 +4,9 @@ from typing import Final
 
 from mooring.core import DiskFolder, File, Folder
 from mooring.core.errors import ArgumentError, MigrationParseError
+from mooring.migrate._filename import version_of
 
 DEFAULT_TABLE: Final = "goose_db_version"
-
-_SUFFIX: Final = ".sql"
-_LARGEST: Final = 2**63 - 1
-_MOST_DIGITS: Final = len(str(_LARGEST))
 
 
 class Source:
@@ -91,31 +88,6 @@ class Source:
 
     def __repr__(self) -> str:
         return f"Source({self.folder!r}, table={self.table!r})"
-
-
-def version_of(filename: str) -> int | None:
-    """Read the version in a migration's file name, by the rules of goose v3.
-
-    Args:
-        filename: A name without folders, such as ``"00001_users.sql"``.
-
-    Returns:
-        The version, 1 to 2**63 - 1, or None if this is not a migration's name.
-    """
-    if not filename.endswith(_SUFFIX):
-        return None
-    number, underscore, _ = filename.partition("_")
-    digits = number.removeprefix("+")
-    # int() alone would take spaces and the digits of other scripts as well.
-    if not (underscore and digits.isascii() and digits.isdigit()):
-        return None
-    # Leading zeros are free, but int() refuses a text of thousands of digits.
-    if len(digits) > _MOST_DIGITS or digits[0] == "0":
-        digits = digits.lstrip("0")
-        if not 0 < len(digits) <= _MOST_DIGITS:
-            return None
-    version = int(digits)
-    return version if version <= _LARGEST else None
 
 
 def _is_name(text: str) -> bool:

@@ -7,9 +7,10 @@ from typing import Literal, NamedTuple
 from mooring.core import File
 from mooring.core.errors import MigrationParseError
 from mooring.migrate._cut import cut
+from mooring.migrate._filename import version_of
 from mooring.migrate._files import content
 from mooring.migrate._parse import parse_noting
-from mooring.migrate._source import Source, version_of
+from mooring.migrate._source import Source
 
 # Longer gaps are no gaps: versions from here on are times, or begin a new count.
 _WIDEST_GAP = 100

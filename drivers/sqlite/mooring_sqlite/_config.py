@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mooring.core import Problem
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)  # as StoreConfig has them
+@attrs.frozen(kw_only=True, eq=False, repr=False, slots=False)  # as StoreConfig
 class SqliteConfig(StoreConfig):
     """Where the database is, and how its connections behave."""
 
