@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mooring.core._from_text import from_text
     from mooring.core._health import Check, CheckProgress, Health
     from mooring.core._hookspecs import hookimpl
-    from mooring.core._lease import Lease
+    from mooring.core._lease import Lease, PoolStats
     from mooring.core._load import explain, load
     from mooring.core._migratable import AppliedRow, Migratable
     from mooring.core._migration_session import (
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
         open,  # noqa: A004 - core.open is the name that the design gives it
     )
     from mooring.core._pool import Pool
-    from mooring.core._pool_stats import PoolStats
     from mooring.core._problem import Problem
     from mooring.core._registry import Registry, default_registry, drivers
     from mooring.core._result import Result, Row
@@ -120,7 +119,7 @@ _HOME = {
     "_from_text": ("from_text",),
     "_health": ("Check", "CheckProgress", "Health"),
     "_hookspecs": ("hookimpl",),
-    "_lease": ("Lease",),
+    "_lease": ("Lease", "PoolStats"),
     "_load": ("explain", "load"),
     "_migratable": ("AppliedRow", "Migratable"),
     "_migration_session": (
@@ -132,7 +131,6 @@ _HOME = {
     ),
     "_open": ("driver_folder", "open"),
     "_pool": ("Pool",),
-    "_pool_stats": ("PoolStats",),
     "_problem": ("Problem",),
     "_registry": ("Registry", "default_registry", "drivers"),
     "_result": ("Result", "Row"),

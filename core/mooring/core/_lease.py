@@ -5,16 +5,22 @@ from collections import deque
 from collections.abc import Callable
 from threading import get_ident
 from time import monotonic
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+
+if TYPE_CHECKING:
+    from mooring.core._session import Borrower
 
 C = TypeVar("C")
 
 
-class Borrower(Protocol):
-    """Has a connection for longer than one call."""
+class PoolStats(NamedTuple):
+    """The pool's figures at one moment: connections, and threads that wait."""
 
-    def orphan(self) -> None:
-        """Note that this is a forked child, which must not use the connection."""
+    open: int
+    idle: int
+    lent: int
+    waiting: int
+    max_open: int
 
 
 class Lease(Generic[C]):

@@ -19,18 +19,15 @@ from collections.abc import Callable
 from os import getpid
 from threading import get_ident
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from mooring.core._lease import Guard, Lease, Waiter
+from mooring.core._lease import Guard, Lease, PoolStats, Waiter
 from mooring.core.errors import (
     MooringError,
     PoolTimeoutError,
     StoreBusyError,
     StoreClosedError,
 )
-
-if TYPE_CHECKING:
-    from mooring.core._pool_stats import PoolStats
 
 C = TypeVar("C")
 T = TypeVar("T")
@@ -39,7 +36,7 @@ _NEVER = float("inf")
 
 
 # Seconds waited, the pool's figures, who has the connections.
-BusyErrorFactory = Callable[[float, "PoolStats", list[str]], MooringError]
+BusyErrorFactory = Callable[[float, PoolStats, list[str]], MooringError]
 
 
 class Pool(Generic[C]):
@@ -285,7 +282,7 @@ class Pool(Generic[C]):
         return lease
 
     def _pool_timeout(
-        self, waited: float, stats: "PoolStats", holders: list[str]
+        self, waited: float, stats: PoolStats, holders: list[str]
     ) -> MooringError:
         held = f"; held by {', '.join(holders[:3])}" if holders else ""
         return PoolTimeoutError(
@@ -323,9 +320,7 @@ class Pool(Generic[C]):
     def _leases(self) -> list[Lease[C]]:
         return [lease for found in [*self._all] if (lease := found()) is not None]
 
-    def _stats(self) -> "PoolStats":
-        from mooring.core._pool_stats import PoolStats
-
+    def _stats(self) -> PoolStats:
         lent = sum(lease.lent for lease in self._leases())
         return PoolStats(
             open=len(self._all) + self._opening,
@@ -336,7 +331,7 @@ class Pool(Generic[C]):
         )
 
     @property
-    def stats(self) -> "PoolStats":
+    def stats(self) -> PoolStats:
         """The figures of this moment."""
         with self._lock:
             return self._stats()

@@ -102,3 +102,10 @@ class Owner(Protocol):
 
     def require(self, capability: Capability) -> None:
         """Raise UnsupportedByDriver unless the store has *capability*."""
+
+
+class Borrower(Protocol):
+    """Has a connection for longer than one call."""
+
+    def orphan(self) -> None:
+        """Note that this is a forked child, which must not use the connection."""

@@ -11,6 +11,7 @@ from mooring.core import (
     MooringError,
     OpenError,
     Pool,
+    PoolStats,
     SqlStoreBase,
     StoreBusyError,
     StoreClosedError,
@@ -29,7 +30,7 @@ from mooring_sqlite._path import (
 from mooring_sqlite._session import SqliteSession
 
 if TYPE_CHECKING:
-    from mooring.core import MigrationSession, PoolStats, Unfinished
+    from mooring.core import MigrationSession, Unfinished
 
     from mooring_sqlite._versions import SqliteVersions
 
@@ -146,7 +147,7 @@ class SqliteStore(SqlStoreBase[SqliteSession]):
             )
 
     def _turn_error(
-        self, waited: float, stats: "PoolStats", holders: list[str]
+        self, waited: float, stats: PoolStats, holders: list[str]
     ) -> MooringError:
         who = f"; {holders[0]} has it" if holders else ""
         kind = "connection" if self._shared else "turn to write"
@@ -176,7 +177,7 @@ class SqliteStore(SqlStoreBase[SqliteSession]):
         from mooring_sqlite._versions import SqliteVersions
 
         # Right after opening, the connection that is there already serves.
-        pool = self._writers if self._writers.leases()[0] else self._readers
+        pool = self._writers if self._writers.stats.idle else self._readers
         if Capability.CONCURRENT_SNAPSHOTS not in self.capabilities:
             self.refuse_nested()  # there is one connection, and the scope has it
         lease = pool.acquire(timeout)
