@@ -140,8 +140,8 @@ def _default_idle(config: "StoreConfig") -> int:
 
 
 # attrs would compile ``__eq__``, ``__hash__`` and ``__repr__`` anew for each class, and
-# make one with slots twice; every start would wait for that. They are written here once,
-# and a driver's class with the same arguments inherits them.
+# make one with slots twice; every start would wait for that. They are written here
+# once, and a driver's class with the same arguments inherits them.
 @attrs.frozen(kw_only=True, eq=False, repr=False, slots=False)
 class StoreConfig:
     """Options that every driver has; each driver's own class adds to them.

@@ -59,7 +59,7 @@ class Migratable(Protocol):
 
     def migration_session(
         self, table: str, *, timeout: float
-    ) -> "AbstractContextManager[MigrationSession]":
+    ) -> AbstractContextManager["MigrationSession"]:
         """Return a ``with`` block that holds the migration lock.
 
         Args:
