@@ -57,7 +57,7 @@ def is_network(kind: str | None) -> bool:
 
 def refuse_network(path: str) -> None:
     """Raise OpenError if a file is on a network file system."""
-    kind = file_system(os.stat(path).st_dev)
+    kind = file_system(os.stat(path).st_dev, MOUNTS)
     if is_network(kind):
         raise OpenError(
             f"{path} is on a network file system ({kind}), where WAL mode would damage"
