@@ -1,5 +1,7 @@
 """What a pool lends, who has it, who waits for it, and the lock around all that."""
 
+import os
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -8,9 +10,11 @@ from time import monotonic
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
-    from mooring.core._session import Borrower
+    from mooring.core._session import Borrower, Unfinished
 
 C = TypeVar("C")
+
+_LIBRARY = os.path.dirname(os.__file__)
 
 
 class PoolStats(NamedTuple):
@@ -35,6 +39,8 @@ class Lease(Generic[C]):
         expires_at: When it is to be replaced.
         borrower: Who is told in a forked child that the connection is the parent's;
             set and unset by whoever borrows it for longer than a call.
+        unfinished: What is to be finished before the connection is lent to anybody
+            who did not come to join it; None nearly always.
     """
 
     __slots__ = (
@@ -46,6 +52,7 @@ class Lease(Generic[C]):
         "lent",
         "since",
         "thread",
+        "unfinished",
     )
 
     def __init__(self, connection: C, now: float, expires_at: float) -> None:
@@ -55,20 +62,48 @@ class Lease(Generic[C]):
         self.since = self.good_until = now
         self.expires_at = expires_at
         self.borrower: Borrower | None = None
+        self.unfinished: Unfinished | None = None
 
     def holder(self) -> str:
-        """Return who has it and for how long: "thread worker-3 for 1.2 s"."""
+        """Return who has it, for how long, and where that thread is now.
+
+        Such as "thread worker-3 for 1.2 s, now at app.py:42 in transfer".
+        """
         names = {thread.ident: thread.name for thread in threading.enumerate()}
         who = names.get(self.thread, "that has ended")
-        return f"thread {who} for {monotonic() - self.since:.1f} s"
+        held = f"thread {who} for {monotonic() - self.since:.1f} s"
+        place = _place(self.thread)
+        return f"{held}, now at {place}" if place else held
+
+
+def _place(thread: int) -> str:
+    """Return where a thread is in the program that uses mooring; "" if unknown."""
+    frame = sys._current_frames().get(thread)  # noqa: SLF001 - documented, whatever its name
+    while frame is not None:
+        file = frame.f_code.co_filename
+        # Neither mooring itself, nor a wait of the standard library.
+        if not (
+            str(frame.f_globals.get("__name__")).startswith("mooring.")
+            or os.path.dirname(file) == _LIBRARY
+        ):
+            return (
+                f"{os.path.basename(file)}:{frame.f_lineno} in {frame.f_code.co_name}"
+            )
+        frame = frame.f_back
+    return ""
 
 
 class Waiter(Generic[C]):
-    """A thread in the queue; served with a lease, or with leave to open one."""
+    """A thread in the queue; served with a lease, or with leave to open one.
 
-    __slots__ = ("lease", "may_open", "signal")
+    Args:
+        joins: It takes a connection with something unfinished too, and joins that.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("joins", "lease", "may_open", "signal")
+
+    def __init__(self, *, joins: bool = False) -> None:
+        self.joins = joins
         self.lease: Lease[C] | None = None
         self.may_open = False
         self.signal = threading.Lock()
@@ -100,9 +135,14 @@ class Guard:
         while self._deferred:
             self._deferred.popleft()()
 
+    @property
+    def is_mine(self) -> bool:
+        """Whether this thread holds the lock."""
+        return self._owner == get_ident()
+
     def defers(self, act: Callable[[], object]) -> bool:
         """Take *act* for later and return True, if this thread holds the lock."""
-        if self._owner != get_ident():
+        if not self.is_mine:
             return False
         self._deferred.append(act)
         return True

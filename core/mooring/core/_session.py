@@ -97,6 +97,20 @@ class SavepointSession(Session, Protocol):
         ...
 
 
+class GroupSession(SavepointSession, Protocol):
+    """A connection of an engine on which transactions may share one COMMIT.
+
+    Asked for only by stores with a ``group_commit`` other than ``"off"``.
+    """
+
+    def may_share(self) -> bool:
+        """Say whether the open transaction may be joined by others.
+
+        Not where what one of them does could make another one's COMMIT fail.
+        """
+        ...
+
+
 class Owner(Protocol):
     """The store that a scope belongs to, as far as the scope asks it."""
 
@@ -109,3 +123,10 @@ class Borrower(Protocol):
 
     def orphan(self) -> None:
         """Note that this is a forked child, which must not use the connection."""
+
+
+class Unfinished(Protocol):
+    """What borrowers of a connection began together, and its next one may join."""
+
+    def finish(self) -> None:
+        """End it, whatever comes of that; it raises only what a signal raised."""
