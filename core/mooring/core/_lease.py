@@ -1,5 +1,6 @@
 """What a pool lends, who has it, who waits for it, and the lock around all that."""
 
+import gc
 import os
 import sys
 import threading
@@ -7,6 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from threading import get_ident
 from time import monotonic
+from types import FrameType
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
@@ -78,7 +80,7 @@ class Lease(Generic[C]):
 
 def _place(thread: int) -> str:
     """Return where a thread is in the program that uses mooring; "" if unknown."""
-    frame = sys._current_frames().get(thread)  # noqa: SLF001 - documented, whatever its name
+    frame = _frames().get(thread)
     while frame is not None:
         file = frame.f_code.co_filename
         # Neither mooring itself, nor a wait of the standard library.
@@ -91,6 +93,21 @@ def _place(thread: int) -> str:
             )
         frame = frame.f_back
     return ""
+
+
+def _frames() -> dict[int, FrameType]:
+    """Return where each thread is.
+
+    If the collector ran meanwhile, and what it calls let another thread go on that
+    starts or ends one, both would wait for ever (python/cpython#106883).
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        return sys._current_frames()  # noqa: SLF001 - documented, whatever its name
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 class Waiter(Generic[C]):
