@@ -82,7 +82,7 @@ OURS_TO_MIGRATE = {
 # in 3.11.
 SMALL_TO_MIGRATE = {"_sha2", "_sha256", "fcntl", "pwd"}
 # Beyond what attrs, pluggy and sqlite3 import themselves; built into the interpreter.
-SMALL = {"_contextvars", "contextvars", "errno", "math"}
+SMALL = {"_contextvars", "contextvars", "errno", "gc", "math"}
 HEAVY = {
     "asyncio",
     "cattrs",
