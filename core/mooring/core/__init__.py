@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mooring.core._from_text import from_text
     from mooring.core._health import Check, CheckProgress, Health
     from mooring.core._hookspecs import hookimpl
-    from mooring.core._lease import Lease, PoolStats
+    from mooring.core._lease import Lease, PoolStats, Waiter
     from mooring.core._load import explain, load
     from mooring.core._migratable import (
         AppliedRow,
@@ -116,7 +116,7 @@ _HOME = {
     "_from_text": ("from_text",),
     "_health": ("Check", "CheckProgress", "Health"),
     "_hookspecs": ("hookimpl",),
-    "_lease": ("Lease", "PoolStats"),
+    "_lease": ("Lease", "PoolStats", "Waiter"),
     "_load": ("explain", "load"),
     "_migratable": (
         "AppliedRow",
@@ -232,6 +232,7 @@ __all__ = [
     "UnknownDriverError",
     "UnsupportedByDriver",
     "VersionTables",
+    "Waiter",
     "configure",
     "default_registry",
     "driver_folder",
