@@ -65,7 +65,7 @@ def validate(
 
 def _in_file(file: File, environ: Mapping[str, str] | None) -> Iterator[Finding]:
     try:
-        migration, empty = parse_noting(content(file), name=file.name, environ=environ)
+        migration, empty, _ = parse_noting(content(file), name=file.name, environ=environ)
     except MigrationParseError as error:
         yield _error(error)
         return
