@@ -22,7 +22,7 @@ def failed(
         before = statement.sql[:offset]
         line += before.count("\n")
         column = offset - (before.rfind("\n") + 1) + 1
-    lines: Sequence[str] = file.text.splitlines()
+    lines: Sequence[str] = file.lines
     shown = lines[line - 1].strip() if line <= len(lines) else ""
     reason = cause.message
     if shows_value(file, statement, cause):

@@ -43,7 +43,6 @@ _MOVES = {
 _BLOCKS = (_UP_BLOCK, _DOWN_BLOCK)
 
 
-
 def parse(
     text: str | bytes, *, name: str, environ: Mapping[str, str] | None = None
 ) -> Migration:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mooring.migrate._plan import Plan
     from mooring.migrate._repair import Repair
     from mooring.migrate._status import Status
+    from mooring.migrate._validate import Finding
 
 
 class View:
@@ -134,6 +135,23 @@ class View:
 
         unfinished = self._store.migration_unfinished(self._source.table)
         return repair_of(self._source.files(), self._applied(), unfinished, versions)
+
+    def validate(
+        self, *, environ: Mapping[str, str] | None = None
+    ) -> "tuple[Finding, ...]":
+        """Check every file, both directions, as `mooring.migrate.validate` does.
+
+        Whether a ``;`` cuts something in two is told by the rules of the store's
+        engine. The database is not asked for anything.
+
+        Args:
+            environ: As in `parse`.
+        """
+        from mooring.migrate._cut import dialect_of
+        from mooring.migrate._validate import validate
+
+        dialect = dialect_of(self._store)
+        return validate(self._source, environ=environ, dialect=dialect)
 
     def wait(self, *, timeout: float) -> "Waited":
         """Wait until somebody else has applied every file.
