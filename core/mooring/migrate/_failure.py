@@ -41,6 +41,18 @@ def failed(
     )
 
 
+def say_undone(error: BaseException, versions: Sequence[int]) -> None:
+    """Say in what ended a redo that *versions*, or some of them, are undone now."""
+    if not isinstance(error, MigrationFailedError):  # such as a Ctrl-C
+        listed = ", ".join(map(str, sorted(versions)))
+        error.add_note(f"{listed}: undone before; look which of them are applied again")
+        return
+    left = [str(version) for version in sorted(versions) if version >= error.version]
+    are = "were undone before, and stay so" if left[1:] else "was undone, and stays so"
+    error.message = f"{error.message}\n{', '.join(left)} {are}"
+    error.state = f"{error.state}\n{', '.join(left)} {are}"
+
+
 def not_begun(file: ReadFile, cause: MooringError, kept: str) -> MigrationFailedError:
     """Return the error for the version table or the lock: no file has to do with it."""
     name = file.migration.name
