@@ -69,9 +69,10 @@ def open_end(sql: str, dialect: Dialect) -> tuple[int, str] | None:
         dialect: What strings, comments and quotes are there.
 
     Returns:
-        The offset where it begins, and what it is: a ``string``, a ``name`` in quotes,
-        a ``comment``, a ``body`` between dollar quotes, or what has a body from BEGIN
-        to END: a ``trigger``, ``function`` or ``procedure``. None if nothing is open.
+        The offset where it begins, and what it is. That is a ``string``, a ``name`` in
+        quotes, a ``comment``, a ``body`` between dollar quotes, or what has a body from
+        BEGIN to END, a ``trigger``, ``function`` or ``procedure``. None if nothing is
+        open.
 
     Raises:
         StatementNotAllowedError: A comment whose end depends on the engine.

@@ -203,7 +203,7 @@ class VersionTables:
 
     def note(self, version: int, unfinished: Unfinished | None) -> None:
         """Note how far a file without a transaction is; None: it is not under way."""
-        found: dict[str, object] = _FINISHED
+        found = _FINISHED
         if unfinished is not None:
             found = unfinished._asdict() | {"running": int(unfinished.running)}
             del found["version"]

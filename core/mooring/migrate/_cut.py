@@ -110,17 +110,22 @@ def cuts(
         dialect: The engine's; None where it is not known.
     """
     number = 0
+    nowhere: set[str] = set()  # what no piece up to the next block ends
     while number < len(statements):
         statement = statements[number]
         number += 1
+        if statement.line in wrapped:
+            nowhere.clear()
         found = _open_end(statement.sql, dialect or _ANY)
         if found is None:
             continue
         offset, kind = found
         rest = None
-        if statement.line not in wrapped:
-            end = _end(statement.sql[offset:], kind)
+        end = _end(statement.sql[offset:], kind)
+        if statement.line not in wrapped and end.pattern not in nowhere:
             rest = _find(end, statements, wrapped, number)
+            if rest is None:
+                nowhere.add(end.pattern)
         # "/* see src/*.sql */" is whole where comments do not nest.
         unsure = dialect is None and kind == "comment" and rest is None
         if unsure and _open_end(statement.sql, _PLAIN) is None:

@@ -161,8 +161,9 @@ def test_what_was_shown_is_undone_and_nothing_else(
 ) -> None:
     run("migrate", "up", URL)
     # It has shown its list, and waits for the lock, while somebody undoes the newest.
+    opened: Any = core.open(f"sqlite:{tmp_path}/app.db", migrate="skip")
     with (
-        core.open(f"sqlite:{tmp_path}/app.db", migrate="skip") as store,
+        opened as store,
         store.migration_session("goose_db_version", timeout=5) as session,
     ):
         process = subprocess.Popen(

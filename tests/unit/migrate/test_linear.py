@@ -2,10 +2,12 @@
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
 
 import pytest
-from mooring.migrate import parse
+from mooring.migrate import Statement, parse
+from mooring.migrate._cut import cuts
 from mooring.migrate._envsub import expand
 
 SIZE = 300
@@ -52,7 +54,7 @@ def calls(run: Callable[[], object]) -> int:
 
 def assert_linear(work: Callable[[int], object]) -> None:
     work(1)  # what is made once
-    one, two = (calls(lambda size=size: work(size)) for size in (SIZE, 2 * SIZE))
+    one, two = (calls(partial(work, size)) for size in (SIZE, 2 * SIZE))
     assert one < two <= 2 * one + 20
 
 
@@ -67,6 +69,15 @@ def test_a_file_twice_as_long_takes_twice_the_calls(shape: str) -> None:
 def test_so_does_a_line_with_twice_as_many_variables(shape: str) -> None:
     lines = {size: LINES[shape](size) for size in (1, SIZE, 2 * SIZE)}
     assert_linear(lambda size: expand(lines[size], {}))
+
+
+@pytest.mark.parametrize("piece", ["SELECT 1;", "SELECT 'a;", "/* a;", "$$ a;", "a */"])
+def test_so_does_looking_for_what_is_cut(piece: str) -> None:
+    def look(size: int) -> None:
+        statements = [Statement(piece, line) for line in range(size)]
+        list(cuts(statements, ()))
+
+    assert_linear(look)
 
 
 def test_the_count_sees_what_is_not_linear() -> None:
