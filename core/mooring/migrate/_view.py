@@ -202,7 +202,9 @@ class View:
         if unfinished is not None:
             from mooring.migrate._trail import unfinished_error
 
-            raise unfinished_error(unfinished, files[unfinished.version].name)
+            file = files.get(unfinished.version)
+            name = file.name if file else f"version {unfinished.version}"
+            raise unfinished_error(unfinished, name)
 
     def _unfinished(self) -> "Unfinished | None":
         return self._store.migration_unfinished(self._source.table)

@@ -189,6 +189,20 @@ def test_line_endings_are_no_change(migrator: migrate.Migrator, folder: Path) ->
     assert len(migrator.up()) == 2
 
 
+def test_a_file_that_cannot_be_read_ends_a_run_before_it_begins(
+    store: core.SqlStore, migrator: migrate.Migrator, folder: Path
+) -> None:
+    # Whoever runs the tests may be allowed to read everything.
+    (folder / "10_d.sql").unlink()
+    (folder / "10_d.sql").symlink_to(folder / "gone.sql")
+    for call in (migrator.up, migrator.plan, lambda: migrator.stamp(to=10)):
+        with pytest.raises(core.MigrationParseError, match="cannot be read") as caught:
+            call()
+        assert caught.value.file == "10_d.sql"
+    assert applied(store) == []
+    assert there_are(store) == ""
+
+
 # -- down, redo, reset ----------------------------------------------------------------
 
 

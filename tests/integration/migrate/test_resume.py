@@ -252,6 +252,21 @@ def test_what_is_undone_in_part_is_not_at_head(
     assert migrator.at_head()
 
 
+def test_so_it_is_where_its_file_is_gone(
+    store: Any, migration_file: MigrationFile, tmp_path: Path
+) -> None:
+    migration_file("1_a.sql", *GOOD, down="DROP TABLE a;\nDROP TABLE a;", head=HEAD)
+    source = migration_file("2_b.sql", "CREATE TABLE b (x int);")
+    migrator = migrate.Migrator(store, source)
+    migrator.up(to=1)
+    with pytest.raises(core.MigrationFailedError):
+        migrator.down()
+    migrator.stamp(to=2)
+    (tmp_path / "files" / "1_a.sql").unlink()
+    with pytest.raises(core.MigrationUnfinishedError, match="version 1 did not end"):
+        migrator.require_head()
+
+
 def test_so_it_is_where_another_tool_applied_it(
     store: Any, migration_file: MigrationFile
 ) -> None:
