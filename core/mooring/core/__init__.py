@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from mooring.core._result import Result, Row
     from mooring.core._secret import Secret
     from mooring.core._session import SavepointSession, Session
-    from mooring.core._split import split_statements
+    from mooring.core._split import open_end, split_statements
     from mooring.core._statement import Statement, translate
     from mooring.core._store import (
         Connection,
@@ -133,7 +133,7 @@ _HOME = {
     "_result": ("Result", "Row"),
     "_secret": ("Secret",),
     "_session": ("SavepointSession", "Session"),
-    "_split": ("split_statements",),
+    "_split": ("open_end", "split_statements"),
     "_statement": ("Statement", "translate"),
     "_store": ("Connection", "Snapshot", "SqlStore", "Store", "Transaction"),
     "_structure": ("option_fields",),
@@ -243,6 +243,7 @@ __all__ = [
     "hookimpl",
     "load",
     "open",
+    "open_end",
     "option",
     "option_fields",
     "package_folder",
