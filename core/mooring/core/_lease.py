@@ -12,7 +12,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
-    from mooring.core._session import Borrower, Unfinished
+    from mooring.core._session import Borrower, UnfinishedWork
 
 C = TypeVar("C")
 
@@ -64,7 +64,7 @@ class Lease(Generic[C]):
         self.since = self.good_until = now
         self.expires_at = expires_at
         self.borrower: Borrower | None = None
-        self.unfinished: Unfinished | None = None
+        self.unfinished: UnfinishedWork | None = None
 
     def holder(self) -> str:
         """Return who has it, for how long, and where that thread is now.

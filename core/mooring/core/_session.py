@@ -125,7 +125,7 @@ class Borrower(Protocol):
         """Note that this is a forked child, which must not use the connection."""
 
 
-class Unfinished(Protocol):
+class UnfinishedWork(Protocol):
     """What borrowers of a connection began together, and its next one may join."""
 
     def finish(self) -> None:
