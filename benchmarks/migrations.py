@@ -103,6 +103,7 @@ def run(folder: str, rounds: int) -> Iterator[Group]:
         return perf_counter() - started
 
     yield measure(
+        "migrations-parse",
         f"a file of 1 MB with {STATEMENTS} statements",
         {name: partial(read, name) for name in (READ, PARSE)},
         _PARSING,
