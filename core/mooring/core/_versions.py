@@ -3,10 +3,13 @@
 import os
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from mooring.core._migratable import AppliedRow, Unfinished
+from mooring.core._migratable import AppliedRow
 from mooring.core.errors import StatementError, StoreError
+
+if TYPE_CHECKING:
+    from mooring.core._migration_session import Unfinished
 
 # What goose's table has no columns for. One for all version tables of a schema.
 SIDE_TABLE: Final = "mooring_migrations"
@@ -111,9 +114,9 @@ class VersionTables:
         present = self._present()
         if self.name not in present:
             return None
-        known, join = "NULL, NULL, NULL", ""
+        known, join = "NULL, NULL, NULL, NULL", ""
         if SIDE_TABLE in present:
-            known = "s.digest, s.seconds, s.applied_by"
+            known = "s.digest, s.seconds, s.applied_by, s.direction"
             join = (
                 f"LEFT JOIN {self.side} AS s"
                 f" ON s.version_table = '{self.name}' AND s.version_id = v.version_id"
@@ -140,11 +143,12 @@ class VersionTables:
                 hint="correct its rows, or give the migrations another version table",
             )
         return [
-            AppliedRow(version, _iso(tstamp), *rest)
-            for version, tstamp, *rest in newest.values()
+            # Of one that is applied, only the way back can be under way.
+            AppliedRow(version, _iso(tstamp), digest, seconds, who, way is not None)
+            for version, tstamp, digest, seconds, who, way in newest.values()
         ]
 
-    def unfinished(self) -> Unfinished | None:
+    def unfinished(self) -> "Unfinished | None":
         """Return the file that was begun without a transaction and did not end."""
         if SIDE_TABLE not in self._present():
             return None
@@ -153,6 +157,8 @@ class VersionTables:
             f" WHERE version_table = '{self.name}' AND direction IS NOT NULL"
         )
         for version, direction, done, running, ran in rows:
+            from mooring.core._migration_session import Unfinished
+
             return Unfinished(version, direction, done, bool(running), ran)
         return None
 
@@ -200,13 +206,15 @@ class VersionTables:
         """Note what the file of an applied version is now; all else stays."""
         self._keep(version, {"digest": digest}, is_applied=True)
 
-    def note(self, version: int, unfinished: Unfinished | None) -> None:
+    def note(self, version: int, unfinished: "Unfinished | None") -> None:
         """Note how far a file without a transaction is; None: it is not under way."""
         found = _FINISHED
         if unfinished is not None:
             found = unfinished._asdict() | {"running": int(unfinished.running)}
             del found["version"]
-        self._keep(version, found)
+        # Of one that another tool applied, too, so that its row is told from the next.
+        undoing = found["direction"] == "down"
+        self._keep(version, found, is_applied=undoing)
 
     def _insert(self, version: int) -> None:
         self._write(

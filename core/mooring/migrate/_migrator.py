@@ -4,18 +4,13 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
-from mooring.core import (
-    AppliedRow,
-    Capability,
-    File,
-    LimitsStatements,
-    MigrationSession,
-)
+from mooring.core import AppliedRow, Capability, File
 from mooring.core.errors import ArgumentError, MigrationError, UnsupportedByDriver
 from mooring.migrate._source import Source
-from mooring.migrate._view import View
+from mooring.migrate._view import View, is_head
 
 if TYPE_CHECKING:
+    from mooring.core import MigrationSession
     from mooring.migrate._files import Direction
     from mooring.migrate._outcome import Outcome
     from mooring.migrate._progress import Event
@@ -71,7 +66,7 @@ class Migrator(View):
             MigrationError: As in `up`.
         """
         files, applied = self._source.files(), self._applied()
-        if files.keys() != applied.keys():
+        if not is_head(files, applied):
             return self._up(files, applied, timeout=timeout)[0]
         self._note(files, applied)
         return []
@@ -313,7 +308,8 @@ class Migrator(View):
         self._refuse_grouping(transaction)
         if resume not in (None, "again", "after"):
             raise ArgumentError(f"resume is 'again' or 'after', not {resume!r}")
-        if not self._choice(files, applied).pending(**chosen):
+        pending = self._choice(files, applied).pending(**chosen)
+        if not pending and not any(row.undoing for row in applied.values()):
             self._note(files, applied)
             return [], [*applied]
         # What reads and runs files is imported behind this line: a start at head
@@ -359,15 +355,21 @@ class Migrator(View):
             now = [version for version in applied if version not in wanted]
             if again:
                 newest = max(now, default=0)
-                again_up = self._run(session, files, wanted[::-1], "up", newest, way)
-                done = [*done, *again_up]
+                try:
+                    up = self._run(session, files, wanted[::-1], "up", newest, way)
+                except BaseException as error:
+                    from mooring.migrate._failure import say_undone
+
+                    say_undone(error, wanted)
+                    raise
+                done = [*done, *up]
                 now = [*applied]
         self._note(files, now)
         return _outcome(done, now)
 
     def _run(
         self,
-        session: MigrationSession,
+        session: "MigrationSession",
         files: Mapping[int, File],
         versions: Sequence[int],
         direction: "Direction",
@@ -379,6 +381,7 @@ class Migrator(View):
         from mooring.migrate._run import Run
 
         run = Run(
+            self._store,
             session,
             read_files(files, versions),
             direction,
@@ -391,7 +394,7 @@ class Migrator(View):
         return run.run(transaction)
 
     @contextmanager
-    def _session(self, timeout: float | None) -> Iterator[MigrationSession]:
+    def _session(self, timeout: float | None) -> "Iterator[MigrationSession]":
         """Hold the lock; the statements that follow have the bounds of the rules."""
         if timeout is None:
             timeout = self._store.config.migration_timeout
@@ -399,6 +402,8 @@ class Migrator(View):
         with self._store.migration_session(table, timeout=timeout) as session:
             rules = self._rules
             if rules is not None:
+                from mooring.core import LimitsStatements
+
                 statement, lock = rules.statement_timeout, rules.table_lock_timeout
                 if isinstance(session, LimitsStatements):
                     session.limit(statement=statement, lock=lock)
@@ -429,7 +434,7 @@ class Migrator(View):
         return Capability.TRANSACTIONAL_DDL in capabilities
 
 
-def _by_version(session: MigrationSession) -> dict[int, AppliedRow]:
+def _by_version(session: "MigrationSession") -> dict[int, AppliedRow]:
     return {row.version: row for row in session.versions()}
 
 
