@@ -36,7 +36,8 @@ class SqliteSession:
         statement_timeout: Seconds a statement may run; 0 = no limit.
         read: Reads a row into a class, for results.
         read_deadline: Seconds a snapshot may be open; 0 = no limit.
-        upkeep: Called with the session behind every 32nd commit; it must not raise.
+        upkeep: Called with the session behind every 32nd commit; it raises only what a
+            signal raised.
     """
 
     __slots__ = (
@@ -125,7 +126,9 @@ class SqliteSession:
         finally:
             self.busy = False
         if rowcount is not None and not self.connection.in_transaction:
-            self.after_commit()
+            self._commits += 1
+            if self._commits % _LOOK == 0:
+                self._look_after()
         return Result(rows, self._cursor.description, rowcount, self._read)
 
     def stream(
@@ -192,19 +195,21 @@ class SqliteSession:
             raise
         if self.connection.in_transaction:
             raise StoreError("COMMIT did not end the transaction")
-        self.after_commit()
-
-    def after_commit(self) -> None:
-        """Count a commit; every 32nd is when the log is looked at. It never raises."""
         self._commits += 1
-        if self._commits % _LOOK == 0 and self._upkeep is not None:
-            try:
-                self._upkeep(self)
-            except BaseException as error:
-                # A signal's. Nothing was wrong when it came, however deep it came from:
-                # who waits for the COMMIT is told that it was one.
-                error.__context__ = None
-                raise
+        if self._commits % _LOOK == 0:
+            self._look_after()
+
+    def _look_after(self) -> None:
+        """Have the log looked at, behind a commit."""
+        if self._upkeep is None:
+            return
+        try:
+            self._upkeep(self)
+        except BaseException as error:
+            # A signal's. Nothing was wrong when it came, however deep it came from: who
+            # waits for the COMMIT is told that it was one.
+            error.__context__ = None
+            raise
 
     def rollback(self) -> None:
         """Roll back if a transaction is open; some errors did it already."""
