@@ -12,6 +12,7 @@ from mooring.core._config import StoreConfig
 from mooring.core._driver import Capability
 from mooring.core._pool import Pool, closed, forked
 from mooring.core._result import Result
+from mooring.core._scopes import open_scopes, refuse_nested
 from mooring.core._statement import Statement
 from mooring.core.errors import (
     ArgumentError,
@@ -163,8 +164,8 @@ class SqlStoreBase(StoreBase, Generic[S]):
     def execute(self, sql: str, params: Mapping[str, object] | None = None) -> Result:
         """Execute one statement in a transaction of its own; see `SqlStore`."""
         statement = self.translate(sql)
-        if _scopes.open_scopes.get():
-            _scopes.refuse_nested(self)
+        if open_scopes.get():
+            refuse_nested(self)
         text, values = statement.bind(params)
         attempt = 1
         while True:

@@ -124,15 +124,16 @@ class Result(Columns):
         Raises:
             ResultError: There is no row, there are several, or a value does not fit.
         """
-        rows = self._rows
-        if len(rows) != 1:
+        try:
+            (values,) = self._rows
+        except ValueError:
             raise ResultError(
-                f"expected one row, got {len(rows) or 'none'}",
+                f"expected one row, got {len(self._rows) or 'none'}",
                 hint="use one_or_none() where none is right, all() where several are",
-            )
+            ) from None
         if cls is None:
-            return Row(rows[0], self)
-        return self._into(cls, rows[0])
+            return Row(values, self)
+        return self._into(cls, values)
 
     @overload
     def one_or_none(self) -> Row | None: ...

@@ -89,13 +89,13 @@ class Scope(Generic[S]):
         scopes = open_scopes.get()
         if scopes:
             refuse_nested(self._store)
+            scopes = tuple(scope for scope in scopes if scope.is_open)
         self._lease: Lease[S] = self._pool.acquire()
         try:
             self._lease.borrower = self
             self._session: S = self._lease.connection
             self._begin()
-            still_open = (scope for scope in scopes if scope.is_open)
-            open_scopes.set((*still_open, self) if scopes else (self,))
+            open_scopes.set((*scopes, self) if scopes else (self,))
             self._state = "open"
         except BaseException:
             self._give_back(fit=self._lease.connection.reset())
@@ -168,7 +168,8 @@ class Scope(Generic[S]):
     def _forget(self) -> None:
         scopes = open_scopes.get()
         if self in scopes:
-            open_scopes.set(tuple(s for s in scopes if s is not self))
+            alone = len(scopes) == 1
+            open_scopes.set(() if alone else tuple(s for s in scopes if s is not self))
 
     def _give_back(self, *, fit: bool) -> None:
         self._lease.borrower = None
@@ -307,9 +308,7 @@ class Snapshot(Scope[S]):
     loses_work = False
     __slots__ = ("_streams",)
 
-    def __init__(self, store: "Owner", translate: Translate, pool: "Pool[S]") -> None:
-        super().__init__(store, translate, pool)
-        self._streams: list[Batches] = []
+    _streams: "list[Batches] | None"
 
     def stream(
         self,
@@ -334,6 +333,8 @@ class Snapshot(Scope[S]):
             self._fail(error)
             raise
         batches = self._session.stream(statement, text, values, size)
+        if self._streams is None:
+            self._streams = []
         self._streams.append(batches)
         return self._rows(batches)
 
@@ -361,11 +362,12 @@ class Snapshot(Scope[S]):
                 batches.close()
 
     def _begin(self) -> None:
+        self._streams = None  # the list is made for the first
         self._session.begin(isolation=None, read_only=True)
 
     def _end(self, *, failed: bool) -> None:  # noqa: ARG002 - it ends the same way
-        streams, self._streams = self._streams, []
-        for batches in streams:
+        streams, self._streams = self._streams, None
+        for batches in streams or ():
             # Closing frees the engine's cursor; a thread that is in the middle of
             # one keeps it, and meets the closed scope at its next row.
             if not getattr(batches, "gi_running", False):

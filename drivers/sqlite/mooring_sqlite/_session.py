@@ -194,8 +194,12 @@ class SqliteSession:
             self._deadline.limit = _NEVER
 
     def control(self, sql: str) -> None:
-        """Execute a statement of ours that returns nothing."""
-        self.query(sql)
+        """Execute a statement of ours that returns no rows."""
+        self._deadline.until = None
+        try:
+            self._execute(sql)
+        except sqlite3.Error as cause:
+            raise self._error(cause, sql) from cause
 
     def query(self, sql: str, values: Values = ()) -> Rows:
         """Execute a statement of ours and return its rows."""
