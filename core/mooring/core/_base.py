@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
@@ -238,8 +238,10 @@ class SqlStoreBase(StoreBase, Generic[S]):
         """The cattrs converter that reads rows into classes; one per driver."""
         return row_converter(self.driver)
 
-    def _read_row(self, row: Mapping[str, object], cls: type[Any]) -> Any:
-        return row_converter(self.driver).read(row, cls)
+    def _read_rows(
+        self, rows: Sequence[tuple[Any, ...]], names: Sequence[str], cls: type[Any]
+    ) -> list[Any]:
+        return row_converter(self.driver).read_all(rows, names, cls)
 
     def connect(self, timeout: float | None = None) -> None:
         """Open one connection now, so that a wrong configuration shows at once.

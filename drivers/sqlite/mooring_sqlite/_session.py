@@ -30,7 +30,7 @@ class SqliteSession:
         settings: What its PRAGMAs read back as.
         target: The database, for messages.
         statement_timeout: Seconds a statement may run; 0 = no limit.
-        read: Reads a row into a class, for results.
+        read: Reads rows into a class, for results.
     """
 
     __slots__ = (
@@ -53,7 +53,7 @@ class SqliteSession:
         settings: dict[str, Setting],
         target: str,
         statement_timeout: float,
-        read: Callable[[Any, type[Any]], Any],
+        read: Callable[[Any, Any, type[Any]], list[Any]],
     ) -> None:
         self.connection = connection
         self.settings = settings
