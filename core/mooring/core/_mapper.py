@@ -143,13 +143,13 @@ def _in_parts(
         found: list[Any] = []
         for start in range(0, len(rows), _TOGETHER):
             part = rows[start : start + _TOGETHER]
-            loads = loads_for(
+            texts = [
                 row[place]
                 for place in documents
                 for row in part
                 if type(row[place]) is str
-            )
-            found += read_rows(part, loads)
+            ]
+            found += read_rows(part, loads_for(texts))
         return found
 
     return mapper
