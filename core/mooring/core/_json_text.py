@@ -20,6 +20,7 @@ _SHAPE: Final = bytes(
     for byte in range(256)
 )
 # No integer of fewer digits is beyond -2**63 or 2**64 - 1.
+_LONG: Final = b"1" * 19
 _TOO_LONG: Final = (b"1" * 20, b"-" + b"1" * 19)
 
 
@@ -45,7 +46,7 @@ def loads_for(texts: Iterable[str]) -> Loads:
         shape = "\n".join(texts).encode().translate(_SHAPE)
     except UnicodeEncodeError:  # a lone surrogate
         return _loads
-    if any(digits in shape for digits in _TOO_LONG):
+    if _LONG in shape and any(digits in shape for digits in _TOO_LONG):
         return _loads
     return fast
 

@@ -8,6 +8,7 @@ for each value costs more than what is done to the value.
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from inspect import CO_VARARGS, CO_VARKEYWORDS
 from keyword import iskeyword
 from types import FunctionType, UnionType
 from typing import Any, Final, Union, get_args, get_origin
@@ -109,7 +110,8 @@ def make_mapper(
         lines += text.splitlines()
         if template is _JSON:
             documents.append(int(v[1:]))
-    body = "\n        ".join([*lines, f"append(cls({_arguments(cls, fields, at)}))"])
+    values = {str(field.alias): at[name] for name, field in fields.items()}
+    body = "\n        ".join([*lines, *_call(cls, values, scope)])
     code = (
         "def read_rows(rows, loads):\n"
         "    found = []\n"
@@ -173,23 +175,38 @@ def _form(type_: Any, is_ours: Callable[[Any], bool]) -> tuple[tuple[str, str], 
         return _OTHER, False
 
 
-def _arguments(
-    cls: type[Any], fields: Mapping[str, "attrs.Attribute[Any]"], at: Mapping[str, str]
-) -> str:
-    """Return the arguments of the class; by position where that is the same."""
-    positions = _positions(cls)
-    arguments = []
-    for place, (name, field) in enumerate(fields.items()):
-        if positions[place : place + 1] == (field.alias,):
-            arguments.append(at[name])
-        else:
-            positions = ()
-            arguments.append(f"{field.alias}={at[name]}")
-    return ", ".join(arguments)
+def _call(
+    cls: type[Any], values: Mapping[str, str], scope: dict[str, Any]
+) -> list[str]:
+    """Return lines that make an instance, in time that depends on how they do.
+
+    By position an argument costs a third of what it costs by name, and an ``__init__``
+    whose arguments have names only can be given them by position, too: it has the same
+    body then. Where this might not be the same, the class is called by names.
+
+    Args:
+        cls: The class.
+        values: By name of the argument, the variable that holds it.
+        scope: What the lines know; what they need beside is added.
+    """
+    init: Any = cls.__init__
+    names = _all_arguments(cls)
+    if set(names) != set(values):
+        arguments = ", ".join(f"{name}={value}" for name, value in values.items())
+        return [f"append(cls({arguments}))"]
+    arguments = ", ".join(values[name] for name in names)
+    if not init.__code__.co_kwonlyargcount:
+        return [f"append(cls({arguments}))"]
+    code = init.__code__.replace(co_argcount=1 + len(names), co_kwonlyargcount=0)
+    scope["init"] = FunctionType(
+        code, init.__globals__, init.__name__, None, init.__closure__
+    )
+    scope["new"] = object.__new__
+    return ["one = new(cls)", f"init(one, {arguments})", "append(one)"]
 
 
-def _positions(cls: type[Any]) -> tuple[str, ...]:
-    """Return the names of the arguments that calling *cls* takes by position."""
+def _all_arguments(cls: type[Any]) -> tuple[str, ...]:
+    """Return all arguments of a class that is made as usual; () of any other."""
     kind: Any = type(cls)
     new: Any = cls.__new__
     init: Any = cls.__init__
@@ -197,5 +214,10 @@ def _positions(cls: type[Any]) -> tuple[str, ...]:
         return ()
     if type(init) is not FunctionType:
         return ()
-    names: tuple[str, ...] = init.__code__.co_varnames[1 : init.__code__.co_argcount]
+    code = init.__code__
+    if code.co_flags & (CO_VARARGS | CO_VARKEYWORDS):
+        return ()
+    names: tuple[str, ...] = code.co_varnames[
+        1 : code.co_argcount + code.co_kwonlyargcount
+    ]
     return names

@@ -363,7 +363,37 @@ class Mixed:
     c: str = attrs.field(alias="last", default="c")
 
 
-@pytest.mark.parametrize("cls", [Turned, Counted, Made, Mixed])
+@attrs.frozen(kw_only=True)
+class Named:
+    a: str
+    b: str
+
+    def __attrs_post_init__(self) -> None:
+        assert (self.a, self.b, __class__) == ("A", "B", Named)  # type: ignore[name-defined]  # a cell of the method
+
+
+@attrs.define(init=False)
+class Varied:
+    a: str
+    b: str
+
+    def __init__(self, *, b: str, **kwargs: str) -> None:
+        self.a, self.b = kwargs["a"], b
+
+
+@attrs.define(init=False, kw_only=True)
+class Closed:
+    a: str
+    b: str
+
+    def __init__(self, *, b: str, a: str = "default") -> None:
+        super().__init__()
+        self.a, self.b = a, b
+
+
+@pytest.mark.parametrize(
+    "cls", [Turned, Counted, Made, Mixed, Named, Varied, Closed], ids=str
+)
 def test_a_class_is_called_with_the_names_of_its_arguments(cls: type[Any]) -> None:
     names, row = ["b", "c", "a"], ("B", "C", "A")
 
