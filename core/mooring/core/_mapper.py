@@ -22,8 +22,9 @@ Mapper = Callable[[Rows], list[Any]]
 # Reads a field's value by the rules, or raises.
 Read = Callable[[Any], Any]
 
-# How many rows are looked at together: their JSON is copied for that.
-_TOGETHER: Final = 1000
+# How many rows are looked at together. Their JSON is copied for that, into pieces that
+# are small enough for a processor's caches.
+_TOGETHER: Final = 200
 
 # What is done to the value {v} of a field. Where it may be None, {none} lets None pass,
 # and so does {otherwise}, which is "else" elsewhere.
