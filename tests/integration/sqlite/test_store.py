@@ -636,30 +636,21 @@ FIRST_OPEN = """
 """
 
 
-# Runs a command in a mount namespace of its own: what it mounts, nobody else sees, and
-# nothing of it stays behind, not even if it is killed.
-APART = ("unshare", "--mount", "--propagation", "private")
-
-
-def disks() -> list[str]:
-    """Return the ways to fill a disk: only root may mount a small one."""
-    mount = (*APART, "mount", "-t", "tmpfs", "none", tempfile.gettempdir())
-    try:
-        subprocess.run(mount, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        return ["file size limit"]
-    return ["file size limit", "tmpfs"]
-
-
 class TestFullDisk:
-    @pytest.mark.parametrize("disk", disks())
+    @pytest.mark.parametrize(
+        "disk",
+        [
+            "file size limit",
+            pytest.param("tmpfs", marks=pytest.mark.needs_small_disk),
+        ],
+    )
     def test_a_full_disk_is_a_typed_error_and_keeps_what_was_acknowledged(
-        self, tmp_path: Path, disk: str
+        self, apart: tuple[str, ...], tmp_path: Path, disk: str
     ) -> None:
         # run() kills it when the time is over; unshare becomes the program it runs.
         child = subprocess.run(
             [
-                *(APART if disk == "tmpfs" else ()),
+                *(apart if disk == "tmpfs" else ()),
                 *(sys.executable, "-c", dedent(FULL_DISK)),
                 *(tmp_path / "app.db", disk),
             ],

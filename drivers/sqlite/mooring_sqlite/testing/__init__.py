@@ -7,13 +7,22 @@ every connection that is opened afterwards.
 
 from mooring_sqlite.testing._disk import Disk, File
 from mooring_sqlite.testing._errors import ShimError
+from mooring_sqlite.testing._failing_disk import DiskFault, FailingDisk
 from mooring_sqlite.testing._library import shim_problem
+from mooring_sqlite.testing._power_cut import Remains
+from mooring_sqlite.testing._recording import Recording
+from mooring_sqlite.testing._recording_disk import RecordingDisk
 from mooring_sqlite.testing._shim import install_shim
 from mooring_sqlite.testing._slow_disk import SlowDisk
 
 __all__ = [
     "Disk",
+    "DiskFault",
+    "FailingDisk",
     "File",
+    "Recording",
+    "RecordingDisk",
+    "Remains",
     "ShimError",
     "SlowDisk",
     "install_shim",

@@ -1,0 +1,62 @@
+"""A process whose disk remembers: it runs the workload, then answers with power cuts.
+
+It opens a new database, writes, closes, opens it again and writes. Then it prints how
+much it remembers, and for each line that it reads, the path of an empty folder, it
+writes there what a power cut left, and prints what had been acknowledged until then.
+"""
+
+import json
+import os
+import sys
+from random import Random
+from typing import Any
+
+from mooring import core
+from mooring_sqlite.testing import RecordingDisk, install_shim
+
+from sqlite_faults.ledger import Ledger
+from sqlite_faults.workload import prepare, run
+
+
+def main() -> None:
+    """Record, and answer."""
+    task = json.loads(sys.argv[1])
+    random = Random(task["seed"])  # noqa: S311 - to be repeated, not to be secret
+    disk = RecordingDisk(os.path.dirname(task["config"]["path"]))
+    install_shim(disk)
+    write(disk, task, random)
+    recording = disk.recording()
+    say({"events": len(recording.events)})
+    for remains in recording.power_cuts(task["cuts"], random):
+        remains.write_to(sys.stdin.readline().rstrip("\n"))
+        say({"noted": remains.noted, "mode": remains.mode})
+
+
+def write(disk: RecordingDisk, task: dict[str, Any], random: Random) -> None:
+    """Run the workload, in two sessions."""
+    ledger = Ledger()
+    half = task["numbers"] // 2
+    for numbers in (range(1, half + 1), range(half + 1, task["numbers"] + 1)):
+        with core.open(task["config"]) as store:
+            assert isinstance(store, core.SqlStore)
+            if numbers[0] == 1:
+                prepare(store, task["workers"])
+            run(
+                store,
+                workers=task["workers"],
+                numbers=numbers,
+                random=random,
+                ledger=ledger,
+                told=disk.note,
+            )
+    if ledger.refused or ledger.unknown or ledger.unexpected:
+        raise SystemExit(f"it failed on a disk that did not: {ledger}")
+
+
+def say(answer: object) -> None:
+    """Print a line."""
+    print(json.dumps(answer), flush=True)  # noqa: T201 - the answer
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""What a power cut costs, under each setting of ``synchronous``.
+
+A process writes on a disk that remembers each write, truncation and sync, and when
+transactions were acknowledged. The disk is put together again as it may be after a cut
+at some moment: what was not synced is dropped, reordered or torn. ``kill -9`` shows
+none of this: what a process has written is the operating system's, synced or not.
+"""
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from subprocess import Popen
+from typing import Any
+
+import pytest
+from mooring import core
+from sqlite_faults.ledger import Ledger
+from sqlite_faults.verdict import missing, problems
+from sqlite_faults.workload import ADD_USER
+
+Loop = Callable[[int, int], tuple[int, Random]]
+Report = Callable[[str], None]
+CutPower = Callable[..., Counter[str]]
+
+pytestmark = [pytest.mark.needs_sqlite_shim, pytest.mark.soak]
+
+
+def damage(path: Path, ledger: Ledger) -> list[str]:
+    """Open what a power cut left, write to it, and return what is wrong with it."""
+    found = problems(path, ledger, lost=True)
+    try:
+        with core.open({"driver": "sqlite", "path": str(path)}) as store:
+            store.execute(ADD_USER, {"id": "after"})
+    except core.MooringError as error:
+        return [*found, repr(error)]
+    return found + problems(path, ledger, lost=True)
+
+
+def lost(path: Path, ledger: Ledger) -> int:
+    """Return how many were acknowledged and are gone: all, where the database is."""
+    try:
+        return missing(path, ledger)
+    except sqlite3.Error:
+        return len(ledger.acknowledged)
+
+
+@pytest.fixture
+def cut_power(
+    start_program: Callable[..., "Popen[str]"],
+    loop: Loop,
+    report: Report,
+    tmp_path: Path,
+) -> CutPower:
+    """Write with these options, and cut the power: ``cut_power(**options)``.
+
+    It returns how many cuts there were, how many lost something, how many left damage,
+    and the most transactions that one lost.
+    """
+
+    def run(**options: object) -> Counter[str]:
+        count, random = loop(24, 200)
+        live = tmp_path / "live"
+        live.mkdir()
+        task = {
+            "config": {"driver": "sqlite", "path": str(live / "app.db"), **options},
+            "seed": random.random(),
+            "cuts": count,
+            "workers": 8,
+            "numbers": 12 if count == 24 else 40,
+        }
+        program: Any = start_program("recorded", task)
+        head = program.stdout.readline()
+        assert head, program.communicate()[1]
+        found: Counter[str] = Counter(cuts=count, lost=0, damaged=0, most=0)
+        examples = []
+        for number in range(count):
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            program.stdin.write(f"{folder}\n")
+            program.stdin.flush()
+            answer = json.loads(program.stdout.readline())
+            ledger = Ledger(acknowledged=answer["noted"])
+            gone = lost(folder / "app.db", ledger)
+            wrong = damage(folder / "app.db", ledger)
+            found["lost"] += gone > 0
+            found["most"] = max(found["most"], gone)
+            found["damaged"] += bool(wrong)
+            if wrong:
+                examples.append((answer["mode"], wrong[0]))
+        events = json.loads(head)["events"]
+        report(f"{options}: {events} events, {dict(found)} {examples[:2]}")
+        assert program.communicate()[1] == ""
+        return found
+
+    return run
+
+
+def test_at_full_nothing_that_was_acknowledged_is_lost(
+    cut_power: CutPower, grouping: dict[str, object]
+) -> None:
+    found = cut_power(synchronous="full", **grouping)
+
+    assert (found["lost"], found["damaged"]) == (0, 0)
+    assert found["cuts"]
+
+
+def test_at_normal_the_last_are_lost_and_nothing_is_damaged(
+    cut_power: CutPower, grouping: dict[str, object]
+) -> None:
+    found = cut_power(synchronous="normal", **grouping)
+
+    # Otherwise the cuts are none, and what is shown above means nothing.
+    assert found["lost"] > 0
+    assert found["damaged"] == 0
+
+
+def test_off_loses_the_last_or_the_database(cut_power: CutPower) -> None:
+    found = cut_power(synchronous="off")
+
+    assert found["lost"] > 0
+    # One of ten or so is damaged: the few cuts of `make test` may miss that.
+    assert found["damaged"] > 0 or found["cuts"] < 200
