@@ -5,6 +5,7 @@ neither which library makes them nor how that is linked.
 """
 
 import ctypes
+import json
 import os
 import signal
 import sys
@@ -173,6 +174,35 @@ def test_each_further_commit_is_one_more_sync(folders: tuple[Path, Path]) -> Non
     )
 
     assert Counter(thrice) - Counter(once) == {"app.db-wal": 2}
+
+
+@pytest.mark.needs_sqlite_shim
+def test_a_disk_that_remembers_knows_each_sync(tmp_path: Path) -> None:
+    code = """
+        import json, os
+        from mooring import core
+        from mooring_sqlite.testing import RecordingDisk, install_shim
+        from mooring_sqlite.testing._disk_events import FolderSynced, Synced
+
+        path, answer = sys.argv[1:]
+        disk = RecordingDisk(os.path.dirname(path))
+        install_shim(disk)
+        with core.open({"driver": "sqlite", "path": path}) as store:
+            sql = "INSERT INTO users (id, email, role) VALUES ('u1', 'u1', 'user')"
+            store.execute(sql)
+        kinds = [type(event) for event in disk.recording().events]
+        with open(answer, "w") as file:
+            json.dump([kinds.count(Synced), kinds.count(FolderSynced)], file)
+        """
+    (tmp_path / "database").mkdir()
+    found = synced(code, tmp_path / "database" / "app.db", tmp_path / "answer")
+    folders = found.count(".")
+
+    assert json.loads((tmp_path / "answer").read_text()) == [
+        len(found) - folders,
+        folders,
+    ]
+    assert folders == 2  # a journal was made, and a log
 
 
 # -- starts -------------------------------------------------------------------
