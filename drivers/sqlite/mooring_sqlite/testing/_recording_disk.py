@@ -25,12 +25,11 @@ class RecordingDisk(Disk):
     connection of this process may be open then: the files are read.
 
     Args:
-        folder: The absolute path of the folder, without symbolic links, whose files are
-            remembered.
+        folder: The path of the folder whose files are remembered.
     """
 
     def __init__(self, folder: str) -> None:
-        self._folder = folder
+        self._folder = folder = os.path.realpath(folder)
         self._events: list[Event] = []
         # By path, which of the files that ever had this name has it now.
         self._names: dict[str, int] = {}
