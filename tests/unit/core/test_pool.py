@@ -367,7 +367,7 @@ def test_a_waiter_interrupted_once_it_was_served_passes_that_on(
     waiting(pool, 2)
     pool.release(held, discard=discard)
     assert not following.done()
-    pool._leave(interrupted)
+    pool.leave(interrupted)
 
     assert following.result(PATIENCE).connection.open
     stats = PoolStats(open=1, idle=0, lent=1, waiting=0, max_open=1)
