@@ -7,12 +7,14 @@ meanwhile, as a kill would leave them.
 
 import json
 import sys
+from collections.abc import Callable
 from random import Random
+from time import sleep
 from typing import Any
 
 import attrs
 from mooring import core
-from mooring_sqlite.testing import DiskFault, FailingDisk, install_shim
+from mooring_sqlite.testing import DiskFault, FailingDisk, File, install_shim
 
 from sqlite_faults.ledger import Ledger
 from sqlite_faults.workload import ADD_USER, COUNT_USERS, prepare, run
@@ -21,15 +23,27 @@ WORKERS = 4
 NUMBERS = range(1, 7)
 
 
+class SlowFailingDisk(FailingDisk):
+    """One whose syncs take so long that transactions wait for each other."""
+
+    syncs = 0
+
+    def sync(self, file: File, go: Callable[[], int]) -> int:
+        """Sync, or fail, and count those of the log."""
+        self.syncs += file.kind == "wal"
+        sleep(0.001)
+        return super().sync(file, go)
+
+
 def main() -> None:
     """Run the cases."""
-    disk = FailingDisk()
+    disk = SlowFailingDisk()
     install_shim(disk)
     for line in sys.stdin:
         print(json.dumps(run_case(disk, json.loads(line))), flush=True)  # noqa: T201 - the answer
 
 
-def run_case(disk: FailingDisk, case: dict[str, Any]) -> dict[str, Any]:
+def run_case(disk: SlowFailingDisk, case: dict[str, Any]) -> dict[str, Any]:
     """Run one case; return what there is to tell.
 
     Its "config" opens a new database, its "fault" is a `DiskFault`, "seed" decides what
@@ -46,7 +60,9 @@ def run_case(disk: FailingDisk, case: dict[str, Any]) -> dict[str, Any]:
     store = core.open(case["config"])
     assert isinstance(store, core.SqlStore)
     prepare(store, WORKERS)
+    disk.syncs = 0
     run(store, workers=WORKERS, numbers=NUMBERS, random=random, ledger=ledger)
+    shared = len(ledger.acknowledged) - disk.syncs
     if ledger.refused or ledger.unknown:
         ledger.unexpected.append("a transaction failed on a disk that did not")
     if case["while"] != "open":
@@ -62,7 +78,12 @@ def run_case(disk: FailingDisk, case: dict[str, Any]) -> dict[str, Any]:
     failed["close"] = attempt(store.close, ledger)
     failures = disk.failed
     disk.heal()
-    return {"ledger": attrs.asdict(ledger), "failed": failed, "failures": failures}
+    return {
+        "ledger": attrs.asdict(ledger),
+        "failed": failed,
+        "failures": failures,
+        "shared": shared,
+    }
 
 
 def use(store: core.SqlStore) -> None:

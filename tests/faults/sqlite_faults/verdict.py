@@ -8,6 +8,9 @@ from pathlib import Path
 from sqlite_faults.ledger import Ledger
 from sqlite_faults.workload import PAIR, SINGLE, TALLY, TWIN
 
+# What SQLite says of a damaged file, and Python of a message that is no text.
+DAMAGE = (sqlite3.Error, UnicodeDecodeError)
+
 
 def problems(path: Path, ledger: Ledger, *, lost: bool = False) -> list[str]:
     """Return what is wrong with the database at *path*, which nobody has open.
@@ -21,7 +24,7 @@ def problems(path: Path, ledger: Ledger, *, lost: bool = False) -> list[str]:
         with closing(sqlite3.connect(path)) as connection:
             found = [*_damage(connection), *_halves(connection)]
             present = names(connection)
-    except sqlite3.Error as error:
+    except DAMAGE as error:
         return [f"{type(error).__name__}: {error}"]
     if not lost:
         found += [f"lost: {n}" for n in ledger.acknowledged if n not in present]
@@ -30,9 +33,12 @@ def problems(path: Path, ledger: Ledger, *, lost: bool = False) -> list[str]:
 
 
 def missing(path: Path, ledger: Ledger) -> int:
-    """Return how many that were acknowledged are not there."""
-    with closing(sqlite3.connect(path)) as connection:
-        return len(set(ledger.acknowledged) - names(connection))
+    """Return how many that were acknowledged are not there: all, if it is damaged."""
+    try:
+        with closing(sqlite3.connect(path)) as connection:
+            return len(set(ledger.acknowledged) - names(connection))
+    except DAMAGE:
+        return len(ledger.acknowledged)
 
 
 def names(connection: sqlite3.Connection) -> set[str]:

@@ -123,7 +123,7 @@ def test_a_disk_that_fails_is_told_truly_and_the_store_goes_on(
         assert problems(image, ledger) == [], case
         if case["while"] == "work":
             assert answer["failed"]["after"] == "", case
-        if case["config"] == {"driver": "sqlite", "path": str(path)}:
+        if config.get("group_commit", "off") == "off":
             told = set(ledger.refused.values())
             assert told <= ANSWERS.get(str(case["code"]), set()), case
         for what in ("refused", "unknown", "acknowledged"):
@@ -132,6 +132,7 @@ def test_a_disk_that_fails_is_told_truly_and_the_store_goes_on(
             totals["unknown and there"] += len(names(connection) & set(ledger.unknown))
         connection.close()
         totals["failures"] += answer["failures"]
+        totals["shared a COMMIT"] += max(answer["shared"], 0)
         fault: Any = case["fault"]
         fired[fault["operation"]] += answer["failures"] > 0
         shutil.rmtree(folder)
@@ -147,6 +148,7 @@ def test_a_disk_that_fails_is_told_truly_and_the_store_goes_on(
     assert {"open", "write", "sync", "truncate", "delete"} == set(+fired)
     assert totals["refused"]
     assert totals["unknown"]
+    assert (totals["shared a COMMIT"] > 0) == (len(groupings) > 1)
 
 
 @pytest.mark.needs_small_disk

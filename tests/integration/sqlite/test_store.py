@@ -753,6 +753,26 @@ class TestDamage:
         store.close()
         assert digest(path) == before
 
+    def test_a_name_that_is_no_text_any_more_is_told_as_damage(
+        self, open_sqlite: OpenSqlite, tmp_path: Path
+    ) -> None:
+        path = self.filled(open_sqlite, tmp_path)
+        store = open_sqlite()  # knows the schema as it was
+        damage = "UPDATE sqlite_master SET sql = 'CREATE', name = CAST(x'75f4' AS TEXT)"
+        with contextlib.closing(sqlite3.connect(path)) as plain, plain:
+            plain.execute("PRAGMA writable_schema = ON")
+            plain.execute(f"{damage} WHERE name = 'users'")
+            plain.execute("PRAGMA schema_version = 999")
+
+        for use in (
+            lambda: count_users(store),
+            lambda: add_user(store, "u1"),
+            lambda: open_sqlite(),
+        ):
+            with pytest.raises(core.CorruptStoreError, match="no UTF-8 text") as caught:
+                use()
+            assert str(path) in caught.value.message
+
     @pytest.mark.parametrize("damage", ["header", "text", "cut short", "first page"])
     def test_a_file_that_is_no_database_is_refused_and_not_changed(
         self, open_sqlite: OpenSqlite, tmp_path: Path, damage: str
