@@ -23,26 +23,30 @@ def problems(path: Path, ledger: Ledger, *, lost: bool = False) -> list[str]:
     try:
         with closing(sqlite3.connect(path)) as connection:
             found = [*_damage(connection), *_halves(connection)]
-            present = names(connection)
+            there = _names(connection)
     except DAMAGE as error:
         return [f"{type(error).__name__}: {error}"]
     if not lost:
-        found += [f"lost: {n}" for n in ledger.acknowledged if n not in present]
-    kept = present & set(ledger.refused)
+        found += [f"lost: {n}" for n in ledger.acknowledged if n not in there]
+    kept = there & set(ledger.refused)
     return found + [f"kept, though refused: {name}" for name in sorted(kept)]
 
 
 def missing(path: Path, ledger: Ledger) -> int:
     """Return how many that were acknowledged are not there: all, if it is damaged."""
     try:
-        with closing(sqlite3.connect(path)) as connection:
-            return len(set(ledger.acknowledged) - names(connection))
+        return len(set(ledger.acknowledged) - present(path))
     except DAMAGE:
         return len(ledger.acknowledged)
 
 
-def names(connection: sqlite3.Connection) -> set[str]:
+def present(path: Path) -> set[str]:
     """Return the names of the transactions that are there, whole or not."""
+    with closing(sqlite3.connect(path)) as connection:
+        return _names(connection)
+
+
+def _names(connection: sqlite3.Connection) -> set[str]:
     if not _has_schema(connection):
         return set()
     return {
