@@ -24,6 +24,7 @@ from mooring.core.errors import (
 
 if TYPE_CHECKING:
     from mooring.core._converter import RowConverter
+    from mooring.core._group import GroupedTransaction
     from mooring.core._session import Session, Values
 
 # How often work is begun that meets conflicts with other transactions: for some two
@@ -167,6 +168,7 @@ class SqlStoreBase(StoreBase, Generic[S]):
         self._to_write = writers
         self._to_read = readers
         self._schema: dict[str, tuple[int, int, int]] = {}
+        self._grouped_class: type[GroupedTransaction[Any]] | None = None
 
     def execute(self, sql: str, params: Mapping[str, object] | None = None) -> Result:
         """Execute one statement in a transaction of its own; see `SqlStore`."""
@@ -233,13 +235,13 @@ class SqlStoreBase(StoreBase, Generic[S]):
     def _grouped(
         self, isolation: _scopes.Isolation, *, may_run_again: bool
     ) -> _scopes.Transaction[S]:
-        from mooring.core._group import GroupedTransaction
+        if self._grouped_class is None:
+            from mooring.core._group import GroupedTransaction
 
+            self._grouped_class = GroupedTransaction
         # The sessions of a driver that turns group_commit on are such.
         pool = cast("Pool[Any]", self._to_write)
-        return GroupedTransaction(
-            self, self.translate, pool, isolation, may_run_again=may_run_again
-        )
+        return self._grouped_class(self, self.translate, pool, isolation, may_run_again)
 
     def read(self) -> _scopes.Snapshot[S]:
         """Return a consistent snapshot as a ``with`` block; see `SqlStore`."""

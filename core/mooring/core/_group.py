@@ -195,7 +195,6 @@ class GroupedTransaction(Transaction[S]):
         translate: "Translate",
         pool: "Pool[S]",
         isolation: "Isolation",
-        *,
         may_run_again: bool,
     ) -> None:
         super().__init__(store, translate, pool, isolation)

@@ -1,13 +1,17 @@
 """What a pool lends, who has it, and who waits for it."""
 
+import gc
 import os
 import sys
 import threading
 from threading import get_ident
 from time import monotonic
+from types import FrameType
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 C = TypeVar("C")
+
+_LIBRARY = os.path.dirname(os.__file__)
 
 
 class PoolStats(NamedTuple):
@@ -85,13 +89,34 @@ class Lease(Generic[C]):
 
 def _place(thread: int) -> str:
     """Return where a thread is in the program that uses mooring; "" if unknown."""
-    frame = sys._current_frames().get(thread)  # noqa: SLF001 - documented, whatever its name
+    frame = _frames().get(thread)
     while frame is not None:
-        if not str(frame.f_globals.get("__name__")).startswith("mooring."):
-            file = os.path.basename(frame.f_code.co_filename)
-            return f"{file}:{frame.f_lineno} in {frame.f_code.co_name}"
+        file = frame.f_code.co_filename
+        # Neither mooring itself, nor a wait of the standard library.
+        if not (
+            str(frame.f_globals.get("__name__")).startswith("mooring.")
+            or os.path.dirname(file) == _LIBRARY
+        ):
+            return (
+                f"{os.path.basename(file)}:{frame.f_lineno} in {frame.f_code.co_name}"
+            )
         frame = frame.f_back
     return ""
+
+
+def _frames() -> dict[int, FrameType]:
+    """Return where each thread is.
+
+    If the collector ran meanwhile, and what it calls let another thread go on that
+    starts or ends one, both would wait for ever (python/cpython#106883).
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        return sys._current_frames()  # noqa: SLF001 - documented, whatever its name
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 class Waiter(Generic[C]):

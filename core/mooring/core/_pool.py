@@ -198,8 +198,8 @@ class Pool(Generic[C]):
     def joiner_waits(self) -> bool:
         """Whether who waits longest joins what is unfinished; a glance, no lock."""
         try:
-            return self._waiters[0].joins
-        except IndexError:
+            return bool(self._waiters) and self._waiters[0].joins
+        except IndexError:  # it was served between the two
             return False
 
     @property

@@ -106,8 +106,9 @@ class Scope(Generic[S]):
             self._lease.borrower = self
             self._session: S = self._lease.connection
             self._begin()
-            still_open = (scope for scope in scopes if scope.is_open)
-            open_scopes.set((*still_open, self) if scopes else (self,))
+            if scopes:
+                scopes = tuple(scope for scope in scopes if scope.is_open)
+            open_scopes.set((*scopes, self))
             self._state = "open"
         except BaseException:
             self._give_back(fit=self._clear())
@@ -196,7 +197,9 @@ class Scope(Generic[S]):
 
     def _forget(self) -> None:
         scopes = open_scopes.get()
-        if self in scopes:
+        if len(scopes) == 1 and scopes[0] is self:  # as nearly always
+            open_scopes.set(())
+        elif self in scopes:
             open_scopes.set(tuple(s for s in scopes if s is not self))
 
     def _give_back(self, *, fit: bool) -> None:

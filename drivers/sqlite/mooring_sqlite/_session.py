@@ -207,7 +207,11 @@ class SqliteSession:
 
     def control(self, sql: str) -> None:
         """Execute a statement of ours that returns nothing."""
-        self.query(sql)
+        self._deadline.until = None
+        try:
+            self._execute(sql)
+        except sqlite3.Error as cause:
+            raise self._error(cause, sql) from cause
 
     def query(self, sql: str, values: Values = ()) -> Rows:
         """Execute a statement of ours and return its rows."""

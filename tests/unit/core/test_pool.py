@@ -274,7 +274,7 @@ def test_a_wait_in_vain_says_the_figures_and_who_holds(
     assert pool.stats.waiting == 0
 
 
-def test_a_holder_is_named_with_the_age_of_its_loan(
+def test_a_holder_is_named_with_the_age_of_its_loan_and_its_place(
     engine: Engine, spawn: Spawn
 ) -> None:
     pool = engine.pool(max_open=1)
@@ -288,7 +288,10 @@ def test_a_holder_is_named_with_the_age_of_its_loan(
     held = spawn(hold, name="worker-7")
     until(lambda: pool.stats.lent == 1)
     sleep(0.15)
-    with pytest.raises(core.PoolTimeoutError, match=r"worker-7 for 0\.[1-9]"):
+    where = r"now at test_pool\.py:\d+ in hold"
+    with pytest.raises(
+        core.PoolTimeoutError, match=rf"worker-7 for 0\.[1-9] s, {where}"
+    ):
         pool.acquire(0.01)
     stay.set()
     held.result(PATIENCE)
