@@ -230,6 +230,22 @@ def test_warm_start_syncs_what_the_script_by_hand_syncs(
     assert start("with_mooring", mooring, "w2") == expected
 
 
+def test_folders_that_are_made_for_a_database_are_synced_into_those_above(
+    tmp_path: Path,
+) -> None:
+    code = """
+        from mooring import core
+        core.open({"driver": "sqlite", "path": sys.argv[1]}).close()
+        """
+    new = synced(code, tmp_path / "new" / "folder" / "app.db")
+    again = synced(code, tmp_path / "new" / "folder" / "another.db")
+
+    # What SQLite syncs is below: the folder of the database, with its name in it.
+    assert new[:2] == ["../..", ".."]
+    assert "." in new
+    assert {name for name in again if name.startswith("..")} == set()
+
+
 def test_warm_start_that_only_reads_syncs_nothing(folders: tuple[Path, Path]) -> None:
     by_hand = """
         import by_hand
