@@ -56,10 +56,11 @@ def write(disk: RecordingDisk, task: dict[str, Any], random: Random) -> None:
     """Run the workload, in two sessions."""
     ledger = Ledger()
     half = task["numbers"] // 2
-    for numbers in (range(1, half + 1), range(half + 1, task["numbers"] + 1)):
+    sessions = range(1, half + 1), range(half + 1, task["numbers"] + 1)
+    for session, numbers in enumerate(sessions):
         with core.open(task["config"]) as store:
             assert isinstance(store, core.SqlStore)
-            if numbers[0] == 1:
+            if session == 0:
                 prepare(store, task["workers"])
             run(
                 store,

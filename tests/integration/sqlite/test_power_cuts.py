@@ -50,12 +50,14 @@ def cut_power(
 ) -> CutPower:
     """Write with these options, and cut the power: ``cut_power(**options)``.
 
+    Without *writes*, it is only opened, as a new database, closed and opened again.
+
     It returns how many cuts there were, how many lost something, how many left damage,
     and the most transactions that one lost; and how many were acknowledged in all, for
     how many syncs of the log.
     """
 
-    def run(**options: object) -> Counter[str]:
+    def run(*, writes: bool = True, **options: object) -> Counter[str]:
         count, random = loop(SHORT, 200)
         live = tmp_path / "live"
         live.mkdir()
@@ -64,7 +66,7 @@ def cut_power(
             "seed": random.random(),
             "cuts": count,
             "workers": 8,
-            "numbers": 12 if count == SHORT else 40,
+            "numbers": 0 if not writes else 12 if count == SHORT else 40,
         }
         program: Any = start_program("recorded", task)
         head = program.stdout.readline()
@@ -101,6 +103,16 @@ def test_at_full_nothing_that_was_acknowledged_is_lost(
     # Whether transactions shared a COMMIT, which was to be shown for both.
     shares = grouping.get("group_commit", "off") != "off"
     assert (found["syncs"] < found["acknowledged"]) == shares
+
+
+@pytest.mark.parametrize("synchronous", ["full", "normal"])
+def test_a_first_open_leaves_a_database_that_opens(
+    cut_power: CutPower, synchronous: str
+) -> None:
+    found = cut_power(synchronous=synchronous, writes=False)
+
+    assert found["damaged"] == 0
+    assert found["acknowledged"] == 0
 
 
 def test_at_normal_the_last_are_lost_and_nothing_is_damaged(
