@@ -55,6 +55,7 @@ def run(folder: str, rounds: int) -> Iterator[Group]:
         return seconds
 
     yield measure(
+        "migrations-apply",
         f"sqlite: {FILES} one-table files from nothing, synchronous FULL",
         {name: partial(case, name) for name in sides},
         _APPLYING,
@@ -77,6 +78,7 @@ def run(folder: str, rounds: int) -> Iterator[Group]:
         return perf_counter() - started
 
     yield measure(
+        "migrations-open",
         "sqlite: start of a process with nothing to migrate",
         {name: partial(start, name) for name in opened},
         _OPENING,
