@@ -24,7 +24,7 @@ class PoolStats(NamedTuple):
     max_open: int
 
 
-class Unfinished(Protocol):
+class UnfinishedWork(Protocol):
     """What borrowers of a connection began together, and its next one may join."""
 
     def finish(self) -> None:
@@ -73,7 +73,7 @@ class Lease(Generic[C]):
         self.since = self.good_until = now
         self.expires_at = expires_at
         self.borrower: Borrower | None = None
-        self.unfinished: Unfinished | None = None
+        self.unfinished: UnfinishedWork | None = None
 
     def holder(self) -> str:
         """Return who has it, for how long, and where that thread is now.

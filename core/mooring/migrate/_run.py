@@ -16,6 +16,7 @@ from mooring.core.errors import (
     MigrationFailedError,
     OutcomeUnknownError,
     SerializationError,
+    StatementError,
     StatementNotAllowedError,
     StoreBusyError,
     StoreError,
@@ -61,7 +62,8 @@ class Run:
     """One run over *batch*, under the lock that *session* holds.
 
     Args:
-        session: The session.
+        store: The store that is migrated.
+        session: Its session.
         batch: The files, in the order of the run.
         direction: The way that they go.
         at: The database's version, 0 if it is new.
@@ -73,6 +75,7 @@ class Run:
 
     def __init__(
         self,
+        store: Any,
         session: MigrationSession,
         batch: Batch,
         direction: Direction,
@@ -86,6 +89,7 @@ class Run:
         self._unfinished = unfinished
         self._resume: Resume | None = resume
         self._trail: Trail | None = None
+        self._store = store
         self._session = session
         self._batch = batch
         self._direction: Direction = direction
@@ -338,9 +342,15 @@ class Run:
         from mooring.migrate._failure import failed
 
         error = failed(file, statement, cause, state)
+        hint = cause.hint
+        if number <= len(statements) and isinstance(cause, StatementError):
+            from mooring.migrate._cut import explain
+
+            cure = explain(error, file, self._direction, statement, self._store)
+            hint = cure or hint
         if trail and stay:
             error.hint = (
-                f"{cause.hint or 'correct what failed'}; then go on with statement"
+                f"{hint or 'correct what failed'}; then go on with statement"
                 f" {stay + 1}: `mooring migrate {self._direction} --resume`, or"
                 f' {self._direction}(resume="again")'
             )
