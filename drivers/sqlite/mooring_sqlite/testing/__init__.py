@@ -2,7 +2,7 @@
 
 For authors of applications and of benchmarks. They stand between SQLite and the real
 files, in C's terms as a VFS shim, and need no compiler: `install_shim` puts one under
-every connection that is opened afterwards.
+every file that is opened afterwards.
 """
 
 from mooring_sqlite.testing._disk import Disk, File

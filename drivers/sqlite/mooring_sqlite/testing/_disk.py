@@ -40,7 +40,7 @@ class Disk:
     """A disk under SQLite that does what it is asked.
 
     A subclass overrides what it disturbs or watches; SQLite calls these methods for
-    each connection that is opened after `install_shim`, from the thread that uses the
+    each file that is opened after `install_shim`, from the thread that uses the
     connection. Each returns a result code of SQLite ("Result and Error Codes" on
     sqlite.org), 0 for success; what it raises is printed, and fails with SQLITE_IOERR.
     What is not overridden costs nothing: SQLite calls its own function.

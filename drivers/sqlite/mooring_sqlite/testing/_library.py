@@ -39,6 +39,15 @@ def sqlite_library() -> ctypes.CDLL:
     )
 
 
+def default_vfs() -> int:
+    """Return the address of the file system that connections have by default.
+
+    Raises:
+        ShimError: The library cannot be reached.
+    """
+    return ctypes.addressof(sqlite_library().sqlite3_vfs_find(None).contents)
+
+
 def shim_problem() -> str | None:
     """Return why this process can have no disk for tests; None if it can."""
     try:

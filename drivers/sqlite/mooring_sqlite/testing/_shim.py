@@ -1,8 +1,8 @@
-"""A file system of SQLite that asks a `Disk` ("The OS Interface or VFS", sqlite.org).
+"""Lets a file system of SQLite ask a `Disk` ("The OS Interface or VFS", sqlite.org).
 
-It is a copy of the default one, with some of its functions replaced by callbacks into
-Python. So is the table of functions of each file that it opens: locks, shared memory
-and all else stay the original's.
+The functions of the default one that open and delete files are replaced in memory by
+callbacks into Python; each file that is opened gets a copy of its table of functions,
+with some replaced. Locks, shared memory and all else stay SQLite's own.
 """
 
 import ctypes
@@ -15,7 +15,7 @@ from typing import Any
 
 from mooring_sqlite.testing._disk import Disk, File
 from mooring_sqlite.testing._errors import ShimError
-from mooring_sqlite.testing._library import sqlite_library
+from mooring_sqlite.testing._library import default_vfs
 from mooring_sqlite.testing._structures import (
     CLOSE,
     DELETE,
@@ -31,18 +31,22 @@ from mooring_sqlite.testing._structures import (
     copy_of,
 )
 
-_NAME = b"mooring-shim"
 _FOLDER_CALL = b"openDirectory"
 
 _installed: "list[_Shim]" = []
 
 
-def install_shim(disk: Disk) -> None:
-    """Put *disk* under every connection that this process opens from now on.
+def install_shim(disk: Disk, *, vfs: int | None = None) -> None:
+    """Put *disk* under every file that this process opens with SQLite from now on.
 
     It stays there until the process ends: meant for a child process of a test, or of a
     benchmark. Close all connections before it ends. Those of other processes have
     their own file system, and share locks and memory with it as ever.
+
+    Args:
+        disk: What is asked instead of SQLite's own functions.
+        vfs: Of another copy of SQLite in this process, the address of its default
+            ``sqlite3_vfs``; by default it is about that of the module ``sqlite3``.
 
     Raises:
         ShimError: This Python's SQLite cannot be reached, or there is one already.
@@ -52,38 +56,37 @@ def install_shim(disk: Disk) -> None:
             "this process has a disk for tests already",
             hint="start a process for each, or let one disk do both",
         )
-    shim = _Shim(sqlite_library(), disk)
-    shim.register()
+    shim = _Shim(disk, default_vfs() if vfs is None else vfs)
+    shim.install()
     _installed.append(shim)
 
 
 class _Shim:
-    """The copied tables, and the functions that stand in them."""
+    """A file system of SQLite, some of whose functions are replaced in memory."""
 
-    def __init__(self, library: ctypes.CDLL, disk: Disk) -> None:
-        self._library = library
+    def __init__(self, disk: Disk, address: int) -> None:
         self._disk = disk
         self._hooks = disk.hooks()
-        self._original = library.sqlite3_vfs_find(None)
-        self._vfs: Vfs = copy_of(self._original.contents)
+        self._address = address
         # By address: the tables of functions that were copied, and the open files.
         self._tables: dict[int, IoMethods] = {}
         self._files: dict[int, File] = {}
 
-    def register(self) -> None:
-        """Become the default file system of this process."""
-        vfs = self._vfs
+    def install(self) -> None:
+        """Replace what opens and deletes files."""
+        vfs = Vfs.from_address(self._address)
         open_original = OPEN(vfs.xOpen)
         delete_original = DELETE(vfs.xDelete)
-        original = ctypes.addressof(self._original.contents)
 
-        def x_open(_: int, name: int | None, address: int, flags: int, out: int) -> int:
+        def x_open(
+            vfs: int, name: int | None, address: int, flags: int, out: int
+        ) -> int:
             ctypes.c_void_p.from_address(address).value = None  # nothing is open yet
             path = os.fsdecode(ctypes.string_at(name)) if name else ""
             file = File(path, flags)
 
             def go() -> int:
-                code: int = open_original(original, name, address, flags, out)
+                code: int = open_original(vfs, name, address, flags, out)
                 methods = ctypes.c_void_p.from_address(address)
                 if methods.value:
                     self._files[address] = file
@@ -92,30 +95,25 @@ class _Shim:
 
             return self._disk.open(file, go)
 
-        def x_delete(_: int, name: int, sync_folder: int) -> int:
+        def x_delete(vfs: int, name: int, sync_folder: int) -> int:
             path = os.fsdecode(ctypes.string_at(name))
 
             def go() -> int:
-                return int(delete_original(original, name, sync_folder))
+                return int(delete_original(vfs, name, sync_folder))
 
             return self._disk.delete(path, go)
 
-        vfs.zName, vfs.pNext = _NAME, None
-        vfs.xOpen = _address(OPEN, x_open)
+        if "sync_folder" in self._hooks:
+            self._watch_folders(vfs)
         if "delete" in self._hooks:
             vfs.xDelete = _address(DELETE, x_delete)
-        if "sync_folder" in self._hooks:
-            self._watch_folders()
-        code = self._library.sqlite3_vfs_register(ctypes.byref(vfs), 1)
-        if code != sqlite3.SQLITE_OK:
-            raise ShimError(f"SQLite refused to register it: result code {code}")
+        vfs.xOpen = _address(OPEN, x_open)
 
-    def _watch_folders(self) -> None:
+    def _watch_folders(self, vfs: Vfs) -> None:
         """Be told when the file system opens a folder, which it does to sync it."""
-        vfs = self._vfs
         if vfs.iVersion < 3 or not vfs.xSetSystemCall:
             raise ShimError("this file system does not tell when it syncs a folder")
-        address = GET_SYSTEM_CALL(vfs.xGetSystemCall)(self._original, _FOLDER_CALL)
+        address = GET_SYSTEM_CALL(vfs.xGetSystemCall)(self._address, _FOLDER_CALL)
         if not address:
             raise ShimError("this file system does not tell when it syncs a folder")
         call_original = OPEN_FOLDER(address)
@@ -126,7 +124,7 @@ class _Shim:
             return int(call_original(path, out))
 
         replacement = _address(OPEN_FOLDER, open_folder)
-        SET_SYSTEM_CALL(vfs.xSetSystemCall)(self._original, _FOLDER_CALL, replacement)
+        SET_SYSTEM_CALL(vfs.xSetSystemCall)(self._address, _FOLDER_CALL, replacement)
 
     def _table(self, address: int) -> IoMethods:
         """Return the copy of a table of functions, made for its first file."""
