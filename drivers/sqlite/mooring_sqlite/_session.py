@@ -14,7 +14,7 @@ from mooring.core import (
 
 from mooring_sqlite._connect import Setting, restore
 from mooring_sqlite._deadline import Deadline
-from mooring_sqlite._errors import is_unsynced, translate_error
+from mooring_sqlite._errors import ENGINE_ERRORS, is_unsynced, translate_error
 
 Values = tuple[object, ...]
 Rows = list[tuple[Any, ...]]
@@ -80,7 +80,7 @@ class SqliteSession:
             self._execute(text, values)
             rows = self._fetchall()
             rowcount = self._changed_rows() if statement.changes_rows else None
-        except (sqlite3.Error, sqlite3.Warning) as cause:
+        except ENGINE_ERRORS as cause:
             error = self._error(cause, text, changes_rows=statement.changes_rows)
             if is_unsynced(cause) and not self.connection.in_transaction:
                 error = _unknown(self.target)
@@ -105,7 +105,7 @@ class SqliteSession:
                 yield cursor.description, rows
                 # What the caller does between two fetches is not the statement's.
                 self._deadline.until = None
-        except sqlite3.Error as cause:
+        except ENGINE_ERRORS as cause:
             raise self._error(cause, text) from cause
         finally:
             cursor.close()
@@ -218,7 +218,7 @@ class SqliteSession:
         self._deadline.until = None
         try:
             return self._execute(sql, values).fetchall()
-        except sqlite3.Error as cause:
+        except ENGINE_ERRORS as cause:
             raise self._error(cause, sql) from cause
 
     def close(self) -> None:
