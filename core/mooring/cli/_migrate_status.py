@@ -152,8 +152,11 @@ def _advice(found: "Status", shown: str) -> Iterator[str]:
     left = found.unfinished
     if left is not None:
         verb = left.direction
+        names = (one.name for one in found if one.version == left.version)
+        python = any(name.endswith(".py") for name in names)
+        ran = "what it did stays" if python else f"{left.done} of its statements ran"
         yield (
-            f"{left.version} did not end: {left.done} of its statements ran;"
+            f"{left.version} did not end: {ran};"
             f" run: mooring migrate {verb} --resume {shown}"
         )
     if "ahead" in states:

@@ -184,7 +184,7 @@ def tell_plan(
             (
                 str(step.version),
                 short(step.name),
-                plural(len(step.statements), "statement"),
+                "Python" if step.python else plural(len(step.statements), "statement"),
                 "" if step.transaction else "NO TRANSACTION",
             )
             for step in steps

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mooring.core._load import explain, load
     from mooring.core._migratable import (
         AppliedRow,
+        LendsConnection,
         LetsFilesCommit,
         LimitsStatements,
         Migratable,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from mooring.core._split import split_statements
     from mooring.core._statement import Statement, translate
     from mooring.core._store import (
+        Autocommit,
         Connection,
         Snapshot,
         SqlStore,
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
         Transaction,
     )
     from mooring.core._structure import option_fields
+    from mooring.core._unit_scope import unit_scope
     from mooring.core._values import In, Json
     from mooring.core._versions import VersionTables
     from mooring.core.errors import (
@@ -120,6 +123,7 @@ _HOME = {
     "_load": ("explain", "load"),
     "_migratable": (
         "AppliedRow",
+        "LendsConnection",
         "LetsFilesCommit",
         "LimitsStatements",
         "Migratable",
@@ -135,8 +139,16 @@ _HOME = {
     "_session": ("SavepointSession", "Session"),
     "_split": ("split_statements",),
     "_statement": ("Statement", "translate"),
-    "_store": ("Connection", "Snapshot", "SqlStore", "Store", "Transaction"),
+    "_store": (
+        "Autocommit",
+        "Connection",
+        "Snapshot",
+        "SqlStore",
+        "Store",
+        "Transaction",
+    ),
     "_structure": ("option_fields",),
+    "_unit_scope": ("unit_scope",),
     "_values": ("In", "Json"),
     "_versions": ("VersionTables",),
 }
@@ -147,6 +159,7 @@ __all__ = [
     "DEFAULT_DRIVER",
     "AppliedRow",
     "ArgumentError",
+    "Autocommit",
     "Capability",
     "Check",
     "CheckProgress",
@@ -175,6 +188,7 @@ __all__ = [
     "IntegrityError",
     "Json",
     "Lease",
+    "LendsConnection",
     "LetsFilesCommit",
     "LimitsStatements",
     "Migratable",
@@ -249,6 +263,7 @@ __all__ = [
     "settings_of",
     "split_statements",
     "translate",
+    "unit_scope",
 ]
 
 

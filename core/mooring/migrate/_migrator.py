@@ -379,6 +379,7 @@ class Migrator(View):
         from mooring.migrate._run import Run
 
         run = Run(
+            self._store,
             session,
             read_files(files, versions),
             direction,

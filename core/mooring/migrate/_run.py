@@ -61,7 +61,8 @@ class Run:
     """One run over *batch*, under the lock that *session* holds.
 
     Args:
-        session: The session.
+        store: The store that is migrated.
+        session: Its session.
         batch: The files, in the order of the run.
         direction: The way that they go.
         at: The database's version, 0 if it is new.
@@ -73,6 +74,7 @@ class Run:
 
     def __init__(
         self,
+        store: Any,
         session: MigrationSession,
         batch: Batch,
         direction: Direction,
@@ -86,6 +88,7 @@ class Run:
         self._unfinished = unfinished
         self._resume: Resume | None = resume
         self._trail: Trail | None = None
+        self._store = store
         self._session = session
         self._batch = batch
         self._direction: Direction = direction
@@ -99,11 +102,12 @@ class Run:
             from mooring.migrate._own_transactions import own_transaction
 
             for file in batch:
-                found = file.migration.transaction and own_transaction(
-                    session, file.statements(direction)
-                )
+                migration = file.migration
+                if migration.python or not migration.transaction:
+                    continue
+                found = own_transaction(session, file.statements(direction))
                 if found:
-                    self._commits[file.migration.version] = found
+                    self._commits[migration.version] = found
 
     def run(self, grouping: "Grouping | None") -> list[Step]:
         """Run the batch, file by file, or all of it in one transaction.
@@ -118,6 +122,8 @@ class Run:
         if grouping == "all":
             self._refuse_commits("all")
             self._refuse_alone()
+        for file in self._batch:
+            file.prepare(self._store, self._session, self._direction)
         together = grouping == "all" or (
             grouping is None
             and self._at == 0
@@ -279,12 +285,10 @@ class Run:
             if trail is not None:
                 trail.begin(number)
             try:
-                unit.execute(statement.sql)
-            except StoreError as cause:
-                from mooring.migrate._failure import shows_value
-
+                file.execute(unit, statement, self._direction)
+            except file.fails_with as cause:
                 failure = self._failed(unit, file, number, cause, kept)
-                if not shows_value(file, statement, cause):
+                if not file.shows_value(cause, statement):
                     raise failure from cause
             except BaseException as stop:
                 # Such as a Ctrl-C: whoever catches it has to know, too.
@@ -323,7 +327,7 @@ class Run:
         unit: MigrationUnit,
         file: ReadFile,
         number: int,
-        cause: StoreError,
+        cause: Exception,
         kept: str,
     ) -> MigrationFailedError:
         """Return the error of statement *number*; behind the last, of its version."""
@@ -335,14 +339,11 @@ class Run:
         statement = file.last_statement(self._direction)
         if number <= len(statements):
             statement = trail.place(number, cause) if trail else statements[number - 1]
-        from mooring.migrate._failure import failed
-
-        error = failed(file, statement, cause, state)
-        if trail and stay:
+        error = file.failed(cause, statement, state, self._direction)
+        if trail and (stay or file.stays):
+            on = trail.go_on(stay)
             error.hint = (
-                f"{cause.hint or 'correct what failed'}; then go on with statement"
-                f" {stay + 1}: `mooring migrate {self._direction} --resume`, or"
-                f' {self._direction}(resume="again")'
+                f"{getattr(cause, 'hint', None) or 'correct what failed'}; {on}"
             )
         return error
 
@@ -359,8 +360,13 @@ class Run:
             stay = unit.kept  # type: ignore[attr-defined]  # see LetsFilesCommit
         if kept and not stay:
             return kept, 0
-        done = f"statements 1 to {stay}" if stay else "no statement"
         noted = "not" if self._direction == "up" else "still"
+        if migration.python:
+            state = "nothing of this file stays"
+            if file.stays:
+                state = "what it did before stays, since it says `transaction = False`"
+            return f"{state}; version {migration.version} is {noted} noted", 0
+        done = f"statements 1 to {stay}" if stay else "no statement"
         state = (
             f"{done} of {len(statements)} ran and stay: the file is {why};"
             f" version {migration.version} is {noted} noted"

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 from mooring.core import File
 from mooring.core.errors import MigrationParseError
 from mooring.migrate._cut import cut
-from mooring.migrate._filename import version_of
+from mooring.migrate._filename import claims_version, is_python, version_of
 from mooring.migrate._files import content
 from mooring.migrate._parse import parse_noting
 from mooring.migrate._source import Source
@@ -39,7 +39,7 @@ def validate(
 ) -> tuple[Finding, ...]:
     """Read every file of *source* in both directions, and tell all that is wrong.
 
-    No database is opened, and nothing is written.
+    No database is opened, nothing is written, and no file in Python is run.
 
     Args:
         source: The files.
@@ -52,9 +52,11 @@ def validate(
         entries = sorted(source.entries(), key=lambda file: file.name)
     except MigrationParseError as error:
         return (_error(error),)
-    files = [file for file in entries if file.name.endswith(".sql")]
+    files = [file for file in entries if claims_version(file.name)]
     found = [one for file in files for one in _in_file(file, environ)]
     found += _in_names(files)
+    beside = [file for file in entries if file not in files and is_python(file.name)]
+    found += [one for file in beside for one in _in_module_beside(file)]
     if not files:
         try:
             source.files()
@@ -76,6 +78,8 @@ def _in_file(file: File, environ: Mapping[str, str] | None) -> Iterator[Finding]
             "the block that begins here has no SQL: goose loses the line behind it",
             "remove the block",
         )
+    if migration.python:
+        return
     for statement in (*migration.up, *migration.down):
         if (place := cut(statement.sql)) is not None:
             offset, what = place
@@ -86,6 +90,21 @@ def _in_file(file: File, environ: Mapping[str, str] | None) -> Iterator[Finding]
                 "wrap the statement in '-- +goose StatementBegin' and"
                 " '-- +goose StatementEnd'",
             )
+
+
+def _in_module_beside(file: File) -> Iterator[Finding]:
+    """Warn of a migration in Python that its name hides."""
+    try:
+        # Under the name that it may be meant to have.
+        migration = parse_noting(content(file), name=f"1_{file.name}")[0]
+    except MigrationParseError:
+        return
+    yield _warning(
+        file.name,
+        migration.up[0].line,
+        "up() in a file that is not named like a migration: no run takes it",
+        "call it <version>_<name>.py, or name the function otherwise",
+    )
 
 
 def _in_names(files: list[File]) -> Iterator[Finding]:

@@ -117,7 +117,10 @@ class View:
         batch = read_files(
             files, self._choice(files, applied).to_undo(to=to, steps=steps)
         )
-        losses = [losses_of(self._store, file.migration.down) for file in batch]
+        losses = [
+            () if file.migration.python else losses_of(self._store, file.migration.down)
+            for file in batch
+        ]
         return plan_of(batch, "down", max(applied, default=0), losses)
 
     def plan_repair(self, versions: Collection[int] | None = None) -> "Repair":
