@@ -69,7 +69,8 @@ class _Module:
         if not bound:
             return None
         node = bound[-1]
-        problem = _unfit(node)
+        # In a block, such as that of an `if`, it shows when it is run.
+        problem = _unfit(node) if node in self._tree.body else ""
         if problem:
             raise self.error(
                 node.lineno, f"{name} {problem}", f"write `def {name}(tx):` around it"
