@@ -159,7 +159,7 @@ class LendsConnection(Protocol):
     Other engines refuse such files with `UnsupportedByDriver` before any file runs.
     """
 
-    def lend(self, unit: MigrationUnit) -> "AbstractContextManager[Session]":
+    def lend(self, unit: MigrationUnit) -> AbstractContextManager["Session"]:
         """Return a ``with`` block that has the connection, to run statements in *unit*.
 
         They count as those that the unit executes: its checks, and the bounds of

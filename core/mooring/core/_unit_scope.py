@@ -5,6 +5,7 @@ one connection of the unit, whose transaction the unit itself begins and ends.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from math import inf
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -35,7 +36,7 @@ def unit_scope(
     *,
     transaction: bool,
     kept: Callable[[], None],
-) -> Scope[Any]:
+) -> AbstractContextManager[Any]:
     """Return a ``with`` block that gives a migration what it runs its statements on.
 
     The context has it as its one scope of *store*; nothing in it ends the unit.
