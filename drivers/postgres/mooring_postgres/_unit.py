@@ -224,13 +224,16 @@ class PostgresUnit:
         if builds_index:
             self._texts.append(statement.sql)
         try:
-            return self._session.run(statement, text, values)
+            result = self._session.run(statement, text, values)
         except StoreError as error:
             if _runs_alone(error.__cause__):
                 error.hint = "write `transaction = False` into the file"
             if builds_index and not self._session.in_transaction:
                 self._name_invalid_indexes(error)
             raise
+        if builds_index:
+            self._refuse_invalid_indexes()
+        return result
 
     def _end_file(self) -> None:
         """Leave the session to the version tables, and to the next file, as it was."""
