@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from mooring.core._load import explain, load
     from mooring.core._migratable import (
         AppliedRow,
-        LendsConnection,
         LetsFilesCommit,
         LimitsStatements,
         Migratable,
@@ -53,7 +52,7 @@ if TYPE_CHECKING:
         Transaction,
     )
     from mooring.core._structure import option_fields
-    from mooring.core._unit_scope import unit_scope
+    from mooring.core._unit_scope import LendsConnection, unit_scope
     from mooring.core._values import In, Json
     from mooring.core._versions import VersionTables
     from mooring.core.errors import (
@@ -123,7 +122,6 @@ _HOME = {
     "_load": ("explain", "load"),
     "_migratable": (
         "AppliedRow",
-        "LendsConnection",
         "LetsFilesCommit",
         "LimitsStatements",
         "Migratable",
@@ -148,7 +146,7 @@ _HOME = {
         "Transaction",
     ),
     "_structure": ("option_fields",),
-    "_unit_scope": ("unit_scope",),
+    "_unit_scope": ("LendsConnection", "unit_scope"),
     "_values": ("In", "Json"),
     "_versions": ("VersionTables",),
 }

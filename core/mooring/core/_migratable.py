@@ -2,12 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from mooring.core._config import StoreConfig
-
-if TYPE_CHECKING:
-    from mooring.core._session import Session
 
 
 class AppliedRow(NamedTuple):
@@ -148,24 +145,6 @@ class LetsFilesCommit(Protocol):
 
     def commits_in(self, sql: str) -> int | None:
         """Return the offset of the first such statement in a piece, None without."""
-        ...
-
-
-@runtime_checkable
-class LendsConnection(Protocol):
-    """What a `MigrationSession` has, too, where migrations in Python can run.
-
-    Their store derives from `SqlStoreBase`, whose rules hold for their statements.
-    Other engines refuse such files with `UnsupportedByDriver` before any file runs.
-    """
-
-    def lend(self, unit: MigrationUnit) -> AbstractContextManager["Session"]:
-        """Return a ``with`` block that has the connection, to run statements in *unit*.
-
-        They count as those that the unit executes: its checks, and the bounds of
-        `LimitsStatements`, hold for them. In a unit of one transaction nobody calls
-        ``begin``, ``commit`` or ``rollback``; without, each is one of its own.
-        """
         ...
 
 

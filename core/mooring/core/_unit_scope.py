@@ -7,10 +7,18 @@ one connection of the unit, whose transaction the unit itself begins and ends.
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from math import inf
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Final,
+    NoReturn,
+    Protocol,
+    runtime_checkable,
+)
 
 from mooring.core._dialect import TRANSACTION
 from mooring.core._lease import Lease
+from mooring.core._migratable import MigrationUnit
 from mooring.core._result import Result
 from mooring.core._scopes import Isolation, Scope, Transaction, refuse_nested
 from mooring.core.errors import StatementNotAllowedError
@@ -28,6 +36,24 @@ _STANDS_ALONE: Final = (
     "remove it: each statement stands alone; `with tx.transaction() as block:` keeps"
     " several together"
 )
+
+
+@runtime_checkable
+class LendsConnection(Protocol):
+    """What a `MigrationSession` has, too, where migrations in Python can run.
+
+    Their store derives from `SqlStoreBase`, whose rules hold for their statements.
+    Other engines refuse such files with `UnsupportedByDriver` before any file runs.
+    """
+
+    def lend(self, unit: MigrationUnit) -> AbstractContextManager["Session"]:
+        """Return a ``with`` block that has the connection, to run statements in *unit*.
+
+        They count as those that the unit executes: its checks, and the bounds of
+        `LimitsStatements`, hold for them. In a unit of one transaction nobody calls
+        ``begin``, ``commit`` or ``rollback``; without, each is one of its own.
+        """
+        ...
 
 
 def unit_scope(
