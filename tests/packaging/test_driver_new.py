@@ -18,7 +18,11 @@ FULL = os.environ.get("MOORING_SOAK") == "1"
 # What changes most easily without notice: what core asks of a driver's own SQL.
 # It does not run migrations in Python, which it has to refuse.
 GROUPS = (
-    *("lifecycle", "schema", "migrator", "migration-failures", "python-migrations"),
+    "lifecycle",
+    "schema",
+    "migrator",
+    "migration-failures",
+    "python-migrations",
     "errors",
 )
 

@@ -152,8 +152,7 @@ def _advice(found: "Status", shown: str) -> Iterator[str]:
     left = found.unfinished
     if left is not None:
         verb = left.direction
-        names = (one.name for one in found if one.version == left.version)
-        python = any(name.endswith(".py") for name in names)
+        python = any(one.python for one in found if one.version == left.version)
         ran = "what it did stays" if python else f"{left.done} of its statements ran"
         yield (
             f"{left.version} did not end: {ran};"

@@ -66,7 +66,7 @@ class PythonFile(ReadFile):
             self._module = self._loaded(direction)
         except Exception as cause:
             statement = self.statements(direction)[0]
-            state = "nothing was changed"
+            state = f"no file had begun to go {direction}"
             raise self.failed(cause, statement, state, direction) from cause
 
     def execute(

@@ -490,7 +490,7 @@ def test_a_module_that_fails_stops_the_run_before_it_begins(
     caught = failure(migrator.up)
 
     assert (caught.file, caught.line) == ("3_c.py", line)
-    assert caught.state == "nothing was changed"
+    assert caught.state == "no file had begun to go up"
     assert (numbers(store), applied(store)) == ([], [1])
     assert "3_c" not in sys.modules
 
