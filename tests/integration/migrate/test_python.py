@@ -146,13 +146,20 @@ def test_it_has_the_rules_of_a_transaction_of_the_store(
     write(
         v2_b_py="""
 from __future__ import annotations
+from dataclasses import dataclass
 from datetime import datetime, UTC
 import attrs
 from mooring import core
 
+Number = int
+
 @attrs.frozen
 class Row:
-    x: int
+    x: Number
+
+@dataclass
+class Other:
+    x: Number
 
 def up(tx: core.Transaction) -> None:
     tx.execute("CREATE TABLE b (at TIMESTAMP, body TEXT)")
