@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar, cast
 
 from mooring.core import _scopes
 from mooring.core._config import StoreConfig
@@ -24,6 +24,7 @@ from mooring.core.errors import (
 
 if TYPE_CHECKING:
     from mooring.core._converter import RowConverter
+    from mooring.core._group import GroupedTransaction
     from mooring.core._session import Session, Values
 
 # How often work is begun that meets conflicts with other transactions: for some two
@@ -131,6 +132,12 @@ class SqlStoreBase(StoreBase, Generic[S]):
 
     A driver's store subclasses it and adds the migration side (`Migratable`).
 
+    Attributes:
+        group_commit: Which transactions may share their COMMIT with others that wait
+            for the same connection: none (``"off"``), those that may run again
+            (``"closures"``), or ``"all"``. A driver whose sessions have ``may_share``
+            sets it; it is for engines where one connection writes.
+
     Args:
         config: The driver's configuration instance.
         capabilities: What this open store has.
@@ -140,6 +147,8 @@ class SqlStoreBase(StoreBase, Generic[S]):
         readers: The pool of connections for single reads and snapshots; the same
             object as *writers* where there is only one kind.
     """
+
+    group_commit: str = "off"
 
     def __init__(
         self,
@@ -159,6 +168,7 @@ class SqlStoreBase(StoreBase, Generic[S]):
         self._to_write = writers
         self._to_read = readers
         self._schema: dict[str, tuple[int, int, int]] = {}
+        self._grouped_class: type[GroupedTransaction[Any]] | None = None
 
     def execute(self, sql: str, params: Mapping[str, object] | None = None) -> Result:
         """Execute one statement in a transaction of its own; see `SqlStore`."""
@@ -194,6 +204,9 @@ class SqlStoreBase(StoreBase, Generic[S]):
                 pool.release(lease)
                 return result
         pool = self._to_write
+        if pool.is_busy and statement.changes_rows and self._groups(may_run_again=True):
+            # It has to wait, so it may as well share its COMMIT.
+            return self.run(lambda tx: tx.execute_bound(statement, text, values))
         lease = pool.acquire()
         try:
             result = lease.connection.run(statement, text, values)
@@ -204,33 +217,70 @@ class SqlStoreBase(StoreBase, Generic[S]):
         return result
 
     def transaction(
-        self, *, isolation: _scopes.Isolation = None
+        self, *, isolation: _scopes.Isolation = None, alone: bool = False
     ) -> _scopes.Transaction[S]:
         """Return a read-write transaction as a ``with`` block; see `SqlStore`."""
+        if not alone and self._groups(may_run_again=False):
+            return self._grouped(isolation, may_run_again=False)
         return _scopes.Transaction(self, self.translate, self._to_write, isolation)
+
+    def _groups(self, *, may_run_again: bool) -> bool:
+        """Return whether a transaction may share its COMMIT with others."""
+        mode = self.group_commit
+        if mode == "off" or (mode == "closures" and not may_run_again):
+            return False
+        # What stands between must see each transaction by itself.
+        return self._to_write is self._writers
+
+    def _grouped(
+        self, isolation: _scopes.Isolation, *, may_run_again: bool
+    ) -> _scopes.Transaction[S]:
+        if self._grouped_class is None:
+            from mooring.core._group import GroupedTransaction
+
+            self._grouped_class = GroupedTransaction
+        # The sessions of a driver that turns group_commit on are such.
+        pool = cast("Pool[Any]", self._to_write)
+        return self._grouped_class(self, self.translate, pool, isolation, may_run_again)
 
     def read(self) -> _scopes.Snapshot[S]:
         """Return a consistent snapshot as a ``with`` block; see `SqlStore`."""
         return _scopes.Snapshot(self, self.translate, self._to_read)
 
     def run(
-        self, fn: Callable[[_scopes.Transaction[S]], T], *, attempts: int = _ATTEMPTS
+        self,
+        fn: Callable[[_scopes.Transaction[S]], T],
+        *,
+        attempts: int = _ATTEMPTS,
+        alone: bool = False,
     ) -> T:
         """Run *fn* serializably, and again on conflicts; see `SqlStore`."""
         if type(attempts) is not int or attempts < 1:
             raise ArgumentError(f"attempts must be an int >= 1, not {attempts!r}")
-        for attempt in range(1, attempts + 1):
+        if not alone and self._groups(may_run_again=True):
+            scope = self._grouped("serializable", may_run_again=True)
+        else:
+            scope = self.transaction(isolation="serializable", alone=True)
+        attempt = 1
+        while True:
             try:
-                with self.transaction(isolation="serializable") as tx:
+                with scope as tx:
                     return fn(tx)
+            except _scopes.RunAgain as lost:
+                # As if it had not begun, but for its place in the queue.
+                place = lost.place
             except (SerializationError, TransactionAbortedError) as error:
                 conflict = isinstance(error, SerializationError) or isinstance(
                     error.__cause__, SerializationError
                 )
                 if not conflict or attempt == attempts:
                     raise
-            _pause(attempt)
-        raise AssertionError  # the last attempt returns or raises
+                place = None
+            if place is None:
+                _pause(attempt)
+                attempt += 1
+            scope = self.transaction(isolation="serializable", alone=True)
+            scope.place = place
 
     @property
     def converter(self) -> "RowConverter":

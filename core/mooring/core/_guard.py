@@ -31,9 +31,14 @@ class Guard:
         while self._deferred:
             self._deferred.popleft()()
 
+    @property
+    def is_mine(self) -> bool:
+        """Whether this thread holds the lock."""
+        return self._owner == get_ident()
+
     def defers(self, act: Callable[[], object]) -> bool:
         """Take *act* for later and return True, if this thread holds the lock."""
-        if self._owner != get_ident():
+        if not self.is_mine:
             return False
         self._deferred.append(act)
         return True

@@ -1,11 +1,15 @@
 """What a pool lends, who has it, and who waits for it."""
 
+import os
+import sys
 import threading
 from threading import get_ident
 from time import monotonic
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 C = TypeVar("C")
+
+_LIBRARY = os.path.dirname(os.__file__)
 
 
 class PoolStats(NamedTuple):
@@ -16,6 +20,13 @@ class PoolStats(NamedTuple):
     lent: int
     waiting: int
     max_open: int
+
+
+class Unfinished(Protocol):
+    """What borrowers of a connection began together, and its next one may join."""
+
+    def finish(self) -> None:
+        """End it, whatever comes of that; it raises only what a signal raised."""
 
 
 class Borrower(Protocol):
@@ -37,6 +48,8 @@ class Lease(Generic[C]):
         expires_at: When it is to be replaced.
         borrower: Who is told in a forked child that the connection is the parent's;
             set and unset by whoever borrows it for longer than a call.
+        unfinished: What is to be finished before the connection is lent to anybody
+            who did not come to join it; None nearly always.
     """
 
     __slots__ = (
@@ -48,6 +61,7 @@ class Lease(Generic[C]):
         "lent",
         "since",
         "thread",
+        "unfinished",
     )
 
     def __init__(self, connection: C, now: float, expires_at: float) -> None:
@@ -57,20 +71,48 @@ class Lease(Generic[C]):
         self.since = self.good_until = now
         self.expires_at = expires_at
         self.borrower: Borrower | None = None
+        self.unfinished: Unfinished | None = None
 
     def holder(self) -> str:
-        """Return who has it and for how long: "thread worker-3 for 1.2 s"."""
+        """Return who has it, for how long, and where that thread is now.
+
+        Such as "thread worker-3 for 1.2 s, now at app.py:42 in transfer".
+        """
         names = {thread.ident: thread.name for thread in threading.enumerate()}
         who = names.get(self.thread, "that has ended")
-        return f"thread {who} for {monotonic() - self.since:.1f} s"
+        held = f"thread {who} for {monotonic() - self.since:.1f} s"
+        place = _place(self.thread)
+        return f"{held}, now at {place}" if place else held
+
+
+def _place(thread: int) -> str:
+    """Return where a thread is in the program that uses mooring; "" if unknown."""
+    frame = sys._current_frames().get(thread)  # noqa: SLF001 - documented, whatever its name
+    while frame is not None:
+        file = frame.f_code.co_filename
+        # Neither mooring itself, nor a wait of the standard library.
+        if not (
+            str(frame.f_globals.get("__name__")).startswith("mooring.")
+            or os.path.dirname(file) == _LIBRARY
+        ):
+            return (
+                f"{os.path.basename(file)}:{frame.f_lineno} in {frame.f_code.co_name}"
+            )
+        frame = frame.f_back
+    return ""
 
 
 class Waiter(Generic[C]):
-    """A thread in the queue; served with a lease, or with leave to open one."""
+    """A thread in the queue; served with a lease, or with leave to open one.
 
-    __slots__ = ("lease", "may_open", "signal")
+    Args:
+        joins: It takes a connection with something unfinished too, and joins that.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("joins", "lease", "may_open", "signal")
+
+    def __init__(self, *, joins: bool = False) -> None:
+        self.joins = joins
         self.lease: Lease[C] | None = None
         self.may_open = False
         self.signal = threading.Lock()

@@ -102,13 +102,14 @@ class Pool(Generic[C]):
         self._last_error = ""
         _pools.add(self)
 
-    def acquire(self, timeout: float | None = None) -> Lease[C]:
+    def acquire(self, timeout: float | None = None, *, joins: bool = False) -> Lease[C]:
         """Lend a connection; give it back with `release`.
 
         One that is dropped instead is closed, and its place is free again.
 
         Args:
             timeout: Seconds to wait, >= 0; the pool's own by default.
+            joins: Take one with something unfinished too; see `pass_on`.
 
         Raises:
             PoolTimeoutError: None came free; or what the pool's *busy* makes.
@@ -135,10 +136,29 @@ class Pool(Generic[C]):
                 return lease
             self._discard(lease)
             left = max(left - (monotonic() - now), 0.0)
-        return self._acquire_slowly(left)
+        waiter = Waiter[C](joins=joins)
+        try:
+            with self._lock:
+                if self._end is not None:
+                    raise self._end()  # noqa: TRY301 - under the lock that close() takes
+                self._waiters.append(waiter)
+                self._serve()
+        except BaseException:
+            self.leave(waiter)
+            raise
+        return self.take(waiter, left)
 
     def release(self, lease: Lease[C], *, discard: bool = False) -> None:
-        """Take a lent connection back; *discard* closes it."""
+        """Take a lent connection back; *discard* closes it.
+
+        What is unfinished on it is finished first.
+        """
+        if lease.unfinished is not None:
+            try:
+                lease.unfinished.finish()
+            except BaseException:  # Ctrl-C; it is finished all the same
+                self.release(lease, discard=discard)
+                raise
         now = monotonic()
         if not lease.lent:
             raise ValueError("this connection was given back before")
@@ -156,6 +176,55 @@ class Pool(Generic[C]):
             or len(self._idle) > self._max_idle
         ):
             self._settle(now)
+
+    def pass_on(self, lease: Lease[C]) -> bool:
+        """Give a lent connection, with what is unfinished on it, to who waits longest.
+
+        Return whether that one joins: if not, or if nobody waits, nothing happened.
+        """
+        # Looked at without the lock too: nearly always nobody waits. The collector may
+        # have come here from the midst of the lock.
+        if not self.joiner_waits or self._lock.is_mine:
+            return False
+        with self._lock:
+            if self._end is not None or not self.joiner_waits:
+                return False
+            waiter = self._waiters.popleft()
+            waiter.lease = lease
+            waiter.signal.release()
+        return True
+
+    @property
+    def joiner_waits(self) -> bool:
+        """Whether who waits longest joins what is unfinished; a glance, no lock."""
+        try:
+            return bool(self._waiters) and self._waiters[0].joins
+        except IndexError:  # it was served between the two
+            return False
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether no connection lies unused; a glance, no lock."""
+        return not self._idle
+
+    def first_in_queue(self, count: int) -> list[Waiter[C]]:
+        """Return places at the head of the queue, in order, each to be taken.
+
+        That is by `take`, or `leave`, each by one thread.
+        """
+        places = [Waiter[C]() for _ in range(count)]
+        if not self._lock.defers(lambda: self._put_first(places)):
+            self._put_first(places)
+        return places
+
+    def _put_first(self, places: list[Waiter[C]]) -> None:
+        with self._lock:
+            if self._end is None:
+                self._waiters.extendleft(reversed(places))
+                self._serve()
+            else:
+                for place in places:
+                    place.signal.release()
 
     def _is_good(self, lease: Lease[C], now: float, left: float) -> bool:
         """Look closer at a connection that was not used for a while."""
@@ -210,25 +279,21 @@ class Pool(Generic[C]):
                 with self._lock:
                     self._serve()
 
-    def _acquire_slowly(self, timeout: float) -> Lease[C]:
+    def take(self, waiter: Waiter[C], timeout: float | None = None) -> Lease[C]:
+        """Wait at a place in the queue and lend what it is served; see `acquire`."""
+        left = self.timeout if timeout is None else timeout
         started = monotonic()
-        waiter = Waiter[C]()
         try:
-            with self._lock:
-                if self._end is not None:
-                    raise self._end()  # noqa: TRY301 - under the lock that close() takes
-                self._waiters.append(waiter)
-                self._serve()
             if not self._is_served(waiter):
-                self._wait(waiter, timeout, started)
+                self._wait(waiter, left, started)
         except BaseException:  # Ctrl-C too: leave the queue, pass on what was given
-            self._leave(waiter)
+            self.leave(waiter)
             raise
         if waiter.lease is not None:
             waiter.lease.since = monotonic()
             waiter.lease.thread = get_ident()
             return waiter.lease
-        return self._open(max(timeout - (monotonic() - started), 0.001))
+        return self._open(max(left - (monotonic() - started), 0.001))
 
     def _wait(self, waiter: Waiter[C], timeout: float, started: float) -> None:
         """Wait in the queue until served; raise if that takes too long."""
@@ -252,7 +317,8 @@ class Pool(Generic[C]):
             error.message += f" ({'; '.join(notes)})"
         raise error
 
-    def _leave(self, waiter: Waiter[C]) -> None:
+    def leave(self, waiter: Waiter[C]) -> None:
+        """Give up a place in the queue, and what it was served."""
         with self._lock:
             if waiter in self._waiters:
                 self._waiters.remove(waiter)

@@ -22,9 +22,9 @@ from mooring.core.errors import (
 )
 
 if TYPE_CHECKING:
-    from mooring.core._lease import Lease
+    from mooring.core._lease import Lease, Waiter
     from mooring.core._pool import Pool
-    from mooring.core._session import Batches, Owner, SavepointSession, Session
+    from mooring.core._session import Batches, Owner, SavepointSession, Session, Values
 
 S = TypeVar("S", bound="Session")
 Translate = Callable[[str], Statement]
@@ -46,6 +46,18 @@ def refuse_nested(store: object) -> None:
                 hint="use the connection it gave you (tx.execute, tx.savepoint), or"
                 " leave the block first",
             )
+
+
+class RunAgain(Exception):  # noqa: N818 - nobody ever sees it: `run` begins again
+    """What a transaction did is lost, by no fault of its own.
+
+    Attributes:
+        place: Where it stands in the pool's queue, to run again.
+    """
+
+    def __init__(self, place: "Waiter[Any] | None") -> None:
+        super().__init__()
+        self.place = place
 
 
 class Scope(Generic[S]):
@@ -89,16 +101,17 @@ class Scope(Generic[S]):
         scopes = open_scopes.get()
         if scopes:
             refuse_nested(self._store)
-        self._lease: Lease[S] = self._pool.acquire()
+        self._lease: Lease[S] = self._borrow()
         try:
             self._lease.borrower = self
             self._session: S = self._lease.connection
             self._begin()
-            still_open = (scope for scope in scopes if scope.is_open)
-            open_scopes.set((*still_open, self) if scopes else (self,))
+            if scopes:
+                scopes = tuple(scope for scope in scopes if scope.is_open)
+            open_scopes.set((*scopes, self))
             self._state = "open"
         except BaseException:
-            self._give_back(fit=self._lease.connection.reset())
+            self._give_back(fit=self._clear())
             raise
         return self
 
@@ -109,6 +122,16 @@ class Scope(Generic[S]):
         try:
             statement = self._translate(sql)
             text, values = statement.bind(params)
+            return self._session.run(statement, text, values)
+        except BaseException as error:
+            self._fail(error)
+            raise
+
+    def execute_bound(
+        self, statement: Statement, text: str, values: "Values"
+    ) -> Result:
+        """Execute the first statement of this scope, translated and bound before."""
+        try:
             return self._session.run(statement, text, values)
         except BaseException as error:
             self._fail(error)
@@ -135,12 +158,19 @@ class Scope(Generic[S]):
             failure, self._failure = self._failure, None
             self._state = "closed"
             self._forget()
-            self._give_back(fit=fit or self._session.reset())
+            self._give_back(fit=fit or self._clear())
         if failure is not None and kind is None and self.loses_work:
             raise aborted(failure) from failure
 
+    def _borrow(self) -> "Lease[S]":
+        return self._pool.acquire()
+
     def _begin(self) -> None:
         raise NotImplementedError  # each kind of scope says how
+
+    def _clear(self) -> bool:
+        """Undo what is left over; return whether the connection is fit for use."""
+        return self._lease.connection.reset()
 
     def _end(self, *, failed: bool) -> None:
         raise NotImplementedError  # each kind of scope says how
@@ -167,7 +197,9 @@ class Scope(Generic[S]):
 
     def _forget(self) -> None:
         scopes = open_scopes.get()
-        if self in scopes:
+        if len(scopes) == 1 and scopes[0] is self:  # as nearly always
+            open_scopes.set(())
+        elif self in scopes:
             open_scopes.set(tuple(s for s in scopes if s is not self))
 
     def _give_back(self, *, fit: bool) -> None:
@@ -180,10 +212,13 @@ class Transaction(Scope[S]):
 
     After an error of a statement it is failed: a further statement raises
     `TransactionAbortedError`, and so does leaving the block without an exception.
+
+    Attributes:
+        place: Its place in the pool's queue, where it has one already.
     """
 
     kind = "transaction"
-    __slots__ = ("_depth", "_isolation")
+    __slots__ = ("_depth", "_isolation", "place")
 
     def __init__(
         self,
@@ -200,6 +235,7 @@ class Transaction(Scope[S]):
             store.require(Capability.SERIALIZABLE)
         super().__init__(store, translate, pool)
         self._isolation = isolation
+        self.place: Waiter[S] | None = None
         self._depth = 0
 
     def savepoint(self) -> "Savepoint[S]":
@@ -214,6 +250,11 @@ class Transaction(Scope[S]):
         self._store.require(Capability.SAVEPOINTS)
         return Savepoint(self)
 
+    def _borrow(self) -> "Lease[S]":
+        if self.place is not None:
+            return self._pool.take(self.place)
+        return self._pool.acquire()
+
     def _begin(self) -> None:
         self._session.begin(isolation=self._isolation, read_only=False)
 
@@ -222,13 +263,15 @@ class Transaction(Scope[S]):
             failed = True
             self._fail(StoreError("the block was left with a savepoint still open"))
         if failed or self._state == "failed":
-            self._session.rollback()
-            return
-        try:
-            self._session.commit()
-        except StoreError:
-            self._session.rollback()
-            raise
+            self._roll_back()
+        else:
+            self._commit()
+
+    def _roll_back(self) -> None:
+        self._session.rollback()
+
+    def _commit(self) -> None:
+        commit(self._session)
 
     @property
     def _savepoints(self) -> "SavepointSession":
@@ -272,6 +315,15 @@ class Transaction(Scope[S]):
             raise
         if failure is not None and not failed:
             raise aborted(failure) from failure
+
+
+def commit(session: "Session") -> None:
+    """Commit, or leave no transaction open."""
+    try:
+        session.commit()
+    except StoreError:
+        session.rollback()
+        raise
 
 
 class Savepoint(Generic[S]):

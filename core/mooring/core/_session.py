@@ -97,6 +97,20 @@ class SavepointSession(Session, Protocol):
         ...
 
 
+class GroupSession(SavepointSession, Protocol):
+    """A connection of an engine on which transactions may share one COMMIT.
+
+    Asked for only by stores with a ``group_commit`` other than ``"off"``.
+    """
+
+    def may_share(self) -> bool:
+        """Say whether the open transaction may be joined by others.
+
+        Not where what one of them does could make another one's COMMIT fail.
+        """
+        ...
+
+
 class Owner(Protocol):
     """The store that a scope belongs to, as far as the scope asks it."""
 

@@ -154,7 +154,10 @@ class SqlStore(Store, Protocol):
         ...
 
     def transaction(
-        self, *, isolation: Literal["serializable"] | None = None
+        self,
+        *,
+        isolation: Literal["serializable"] | None = None,
+        alone: bool = False,
     ) -> AbstractContextManager[Transaction]:
         """Return a read-write transaction as a ``with`` block.
 
@@ -165,13 +168,16 @@ class SqlStore(Store, Protocol):
         Args:
             isolation: None is the engine's default; ``"serializable"`` means the same
                 on every store that has the capability.
+            alone: Share the COMMIT with no other transaction, where the store would
+                do so. For what takes long, and for changes of the schema.
 
         Raises:
             UnsupportedByDriver: ``"serializable"``, and the store lacks that
                 capability; nothing was begun.
             OutcomeUnknownError: The connection broke while committing.
             SerializationError: Conflict with another transaction, at a statement or
-                while committing; nothing is kept. See `run`.
+                while committing, or it shared its COMMIT with one that was rolled
+                back; nothing is kept. See `run`.
         """
         ...
 
@@ -182,15 +188,24 @@ class SqlStore(Store, Protocol):
         """
         ...
 
-    def run(self, fn: Callable[[Transaction], T], *, attempts: int = 10) -> T:
+    def run(
+        self,
+        fn: Callable[[Transaction], T],
+        *,
+        attempts: int = 10,
+        alone: bool = False,
+    ) -> T:
         """Return ``fn(tx)``, run in a serializable transaction that is committed.
 
         On a conflict with another transaction *fn* runs again, in the same thread and
-        context, after a short pause: it must have no effects outside.
+        context, after a short pause: it must have no effects outside, and not wait for
+        other transactions. If it shared its COMMIT with one that was rolled back, it
+        runs again at once, alone.
 
         Args:
             fn: Called with the transaction.
-            attempts: Most runs, >= 1.
+            attempts: Most runs that meet a conflict, >= 1.
+            alone: Share the COMMIT with no other transaction; see `transaction`.
 
         Raises:
             UnsupportedByDriver: The store lacks the capability ``serializable``;

@@ -33,7 +33,13 @@ class SqliteConfig(StoreConfig):
         " last commits, off the database.",
         choices=("full", "normal", "off"),
     )
-
+    group_commit: str = option(
+        "closures",
+        "Which transactions share one COMMIT, and so one flush of the disk, when they"
+        " wait for each other: off is none, closures those of store.run and single"
+        " statements, all also the blocks of store.transaction.",
+        choices=("off", "closures", "all"),
+    )
     network_file_system: bool = option(
         False,
         "Whether the file may be on a network file system. Only where one machine alone"

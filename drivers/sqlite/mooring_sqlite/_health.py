@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from mooring.core import Check, CheckProgress, Health, MooringError
 
 from mooring_sqlite._connect import Setting, read_settings
 from mooring_sqlite._deadline import Deadline
+from mooring_sqlite._sharing import why_alone
 from mooring_sqlite._surroundings import disk, surroundings
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ def check(
     checks = [*_ping(store, deadline), *_settings(store, deep=deep)]
     if not store.location.in_memory:
         checks.append(disk(store))
+    if store.group_commit != "off":
+        checks += _ask(store, "group_commit", partial(_sharing, store), deadline)
     if deep:
         from mooring_sqlite._library import library_check
         from mooring_sqlite._wal import wal_checks
@@ -69,6 +73,12 @@ def _ping(store: "SqliteStore", deadline: float) -> list[Check]:
         return [Check(name="ping", status="ok", detail="answered")]
 
     return _ask(store, "ping", ping, deadline)
+
+
+def _sharing(store: "SqliteStore", connection: sqlite3.Connection) -> list[Check]:
+    reason = why_alone(connection)
+    detail = f"off: {reason}" if reason else store.group_commit
+    return [Check(name="group_commit", status="ok", detail=detail)]
 
 
 def _ask(

@@ -42,6 +42,7 @@ class SqliteSession:
         "_limit",
         "_read",
         "_reading",
+        "_shares",
         "connection",
         "settings",
         "target",
@@ -62,6 +63,8 @@ class SqliteSession:
         self._use_cursor(connection.cursor())
         self._read = read
         self._reading = False
+        # The schema that was looked at for it, and what was found.
+        self._shares: tuple[int, bool] = (-1, True)
         self._limit = statement_timeout or _NEVER
         self._deadline = Deadline(connection, self._limit)
         self._deadline.watch()
@@ -155,6 +158,15 @@ class SqliteSession:
         self.control(f"ROLLBACK TO {name}")
         self.control(f"RELEASE {name}")
 
+    def may_share(self) -> bool:
+        """Say whether others may join the open transaction; see `core.GroupSession`."""
+        from mooring_sqlite._sharing import why_alone
+
+        ((version,),) = self.query("PRAGMA schema_version")
+        if version != self._shares[0]:
+            self._shares = version, not why_alone(self.connection)
+        return self._shares[1]
+
     def reset(self) -> bool:
         """Undo whatever is left over; return whether the connection is fit for use."""
         try:
@@ -205,7 +217,11 @@ class SqliteSession:
 
     def control(self, sql: str) -> None:
         """Execute a statement of ours that returns nothing."""
-        self.query(sql)
+        self._deadline.until = None
+        try:
+            self._execute(sql)
+        except sqlite3.Error as cause:
+            raise self._error(cause, sql) from cause
 
     def query(self, sql: str, values: Values = ()) -> Rows:
         """Execute a statement of ours and return its rows."""

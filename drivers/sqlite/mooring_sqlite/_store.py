@@ -72,6 +72,8 @@ class SqliteStore(SqlStoreBase[SqliteSession]):
             writers=writers,
             readers=readers,
         )
+        # In memory there is no flush to share.
+        self.group_commit = "off" if location.in_memory else config.group_commit
 
     def _reader_pool(self, config: SqliteConfig) -> "Pool[SqliteSession]":
         return Pool(

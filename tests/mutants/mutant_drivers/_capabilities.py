@@ -93,7 +93,12 @@ class ImitatesSavepoints(_LackingSavepoints):
 
 
 class _StoreThatImitatesSerializable(Store):
-    def transaction(self, *, isolation: Isolation = None) -> Transaction[Any]:  # noqa: ARG002 - that it does not matter is the defect
+    def transaction(
+        self,
+        *,
+        isolation: Isolation = None,  # noqa: ARG002 - that it does not matter is the defect
+        **_other: Any,
+    ) -> Transaction[Any]:
         return super().transaction()
 
 

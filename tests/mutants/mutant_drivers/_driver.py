@@ -70,6 +70,8 @@ class Store(SqliteStore):
     def __init__(self, config: SqliteConfig, location: Location) -> None:
         super().__init__(config, location)
         self.translate = self._prepared
+        # Transactions that share a COMMIT are of another class than mutants name.
+        self.group_commit = "off"
 
     def _prepared(self, sql: str) -> Statement:
         # It does all that a Statement does.
@@ -81,7 +83,9 @@ class Store(SqliteStore):
     def prepared(self, params: Params, names: tuple[str, ...]) -> Params:  # noqa: ARG002 - for mutants
         return params
 
-    def transaction(self, *, isolation: Isolation = None) -> Transaction[Any]:
+    def transaction(
+        self, *, isolation: Isolation = None, **_other: Any
+    ) -> Transaction[Any]:
         return self.transaction_class(self, self.translate, self._writers, isolation)
 
     def read(self) -> Snapshot[Any]:

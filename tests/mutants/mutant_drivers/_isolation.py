@@ -20,7 +20,7 @@ class _RunsAgain(Store):
 
     again: tuple[type[BaseException], ...] = (core.SerializationError,)
 
-    def run(self, fn: Work, *, attempts: int = 10) -> Any:
+    def run(self, fn: Work, *, attempts: int = 10, **_other: Any) -> Any:
         for _ in range(attempts - 1):
             try:
                 return super().run(fn, attempts=1)
@@ -54,7 +54,7 @@ class RunsAgainWhenItMayBeDone(_RunsAgain):
 class RunsWithoutEnd(Store):
     """``run`` goes on until there is no conflict, whatever ``attempts`` says."""
 
-    def run(self, fn: Work, *, attempts: int = 10) -> Any:  # noqa: ARG002 - that it does not matter is the defect
+    def run(self, fn: Work, *, attempts: int = 10, **_other: Any) -> Any:  # noqa: ARG002 - that it does not matter is the defect
         while True:
             try:
                 return super().run(fn, attempts=1)
@@ -66,7 +66,7 @@ class RunsWithoutEnd(Store):
 class KeepsEachAttempt(Store):
     """An attempt that meets a conflict keeps what it wrote before."""
 
-    def run(self, fn: Work, *, attempts: int = 10) -> Any:
+    def run(self, fn: Work, *, attempts: int = 10, **_other: Any) -> Any:
         def keep(tx: Any) -> Any:
             try:
                 return fn(tx)
@@ -81,7 +81,7 @@ class KeepsEachAttempt(Store):
 class RunsElsewhere(Store):
     """The function is called in another thread."""
 
-    def run(self, fn: Work, *, attempts: int = 10) -> Any:
+    def run(self, fn: Work, *, attempts: int = 10, **_other: Any) -> Any:
         context = copy_context()
 
         def elsewhere(tx: Any) -> Any:
@@ -133,7 +133,7 @@ class SerializableInNameOnly(Store):
 class TakesAnyIsolation(Store):
     """The name of an isolation that there is not is taken for the default."""
 
-    def transaction(self, *, isolation: Any = None) -> Transaction[Any]:
+    def transaction(self, *, isolation: Any = None, **_other: Any) -> Transaction[Any]:
         known = isolation if isolation == "serializable" else None
         return super().transaction(isolation=known)
 

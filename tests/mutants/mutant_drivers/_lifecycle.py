@@ -120,7 +120,9 @@ class AcknowledgesTooEarly(Store):
             self._commit()
         return super()._execute(statement, text, values)
 
-    def transaction(self, *, isolation: Isolation = None) -> Transaction[Any]:
+    def transaction(
+        self, *, isolation: Isolation = None, **_other: Any
+    ) -> Transaction[Any]:
         store = self
 
         class Late(Transaction[Any]):

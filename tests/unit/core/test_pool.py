@@ -274,7 +274,7 @@ def test_a_wait_in_vain_says_the_figures_and_who_holds(
     assert pool.stats.waiting == 0
 
 
-def test_a_holder_is_named_with_the_age_of_its_loan(
+def test_a_holder_is_named_with_the_age_of_its_loan_and_its_place(
     engine: Engine, spawn: Spawn
 ) -> None:
     pool = engine.pool(max_open=1)
@@ -288,7 +288,10 @@ def test_a_holder_is_named_with_the_age_of_its_loan(
     held = spawn(hold, name="worker-7")
     until(lambda: pool.stats.lent == 1)
     sleep(0.15)
-    with pytest.raises(core.PoolTimeoutError, match=r"worker-7 for 0\.[1-9]"):
+    where = r"now at test_pool\.py:\d+ in hold"
+    with pytest.raises(
+        core.PoolTimeoutError, match=rf"worker-7 for 0\.[1-9] s, {where}"
+    ):
         pool.acquire(0.01)
     stay.set()
     held.result(PATIENCE)
@@ -367,7 +370,7 @@ def test_a_waiter_interrupted_once_it_was_served_passes_that_on(
     waiting(pool, 2)
     pool.release(held, discard=discard)
     assert not following.done()
-    pool._leave(interrupted)
+    pool.leave(interrupted)
 
     assert following.result(PATIENCE).connection.open
     stats = PoolStats(open=1, idle=0, lent=1, waiting=0, max_open=1)

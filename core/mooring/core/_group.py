@@ -1,0 +1,320 @@
+"""Group commit: transactions that queue for one connection share its COMMIT.
+
+The first of a group begins a transaction. When it is done and another one waits that
+may join, the connection is handed on with the transaction open; that one is a guest,
+whose work stands behind a savepoint. Whoever finds nobody to hand on to commits for
+all. Each block runs in its own thread and context, and returns when what it wrote is
+committed: nothing is acknowledged before. Where nobody waits, no statement is added and
+no time is lost.
+
+What one member can do to the others depends on what the engine did. An error of its own
+is undone by its savepoint. Where the engine rolled the whole transaction back, or the
+COMMIT failed, nothing of the group is kept: what may run again does, each by itself and
+in order, before whoever else waits; the others get an error that says so.
+"""
+
+import threading
+import weakref
+from copy import copy
+from time import monotonic
+from typing import TYPE_CHECKING, Final, Generic, TypeVar, cast
+
+from mooring.core._guest import GuestSession
+from mooring.core._scopes import RunAgain, Transaction, commit
+from mooring.core.errors import (
+    IntegrityError,
+    OutcomeUnknownError,
+    SerializationError,
+    StoreError,
+)
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from mooring.core._lease import Lease, Waiter
+    from mooring.core._pool import Pool
+    from mooring.core._scopes import Isolation, Translate
+    from mooring.core._session import GroupSession, Owner
+
+# Most transactions of a group; more gain little, as the flush is shared by then.
+_MOST: Final = 64
+# Seconds after which nobody joins any more, so that the first is not kept waiting.
+_LONGEST: Final = 0.01
+# Least patience, in seconds, with a guest that does not end.
+_PATIENCE: Final = 1.0
+
+S = TypeVar("S", bound="GroupSession")
+
+
+class Member(Generic[S]):
+    """A transaction whose block is done, and which waits for the group's COMMIT.
+
+    Args:
+        may_run_again: Whether its block may, if the group is lost.
+    """
+
+    __slots__ = ("_outcome", "may_run_again", "place", "signal")
+
+    def __init__(self, *, may_run_again: bool) -> None:
+        self.may_run_again = may_run_again
+        self.place: Waiter[S] | None = None
+        self.signal = threading.Lock()
+        self.signal.acquire()
+        self._outcome: StoreError | bool | None = None
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether it is known what became of it."""
+        return self._outcome is not None
+
+    def decide(self, outcome: StoreError | bool) -> None:
+        """Let its thread go on: True is committed, False is to run again."""
+        self._outcome = outcome
+        self.signal.release()
+
+    def acknowledge(self) -> None:
+        """Return if it is committed; raise what there is to raise if not."""
+        if self._outcome is True:
+            return
+        if self._outcome:
+            raise self._outcome
+        raise RunAgain(self.place)
+
+
+class Group(Generic[S]):
+    """Transactions that share one COMMIT.
+
+    Args:
+        pool: Where the connection belongs.
+        lease: The connection, whose transaction is open.
+        began: When that began, in monotonic seconds.
+    """
+
+    __slots__ = (
+        "_guest",
+        "_lease",
+        "_members",
+        "_once",
+        "_open_until",
+        "_pool",
+        "_session",
+    )
+
+    def __init__(self, pool: "Pool[S]", lease: "Lease[S]", began: float) -> None:
+        self._pool = pool
+        # Weakly: one that is dropped closes its connection, and that ends the group.
+        self._lease = weakref.ref(lease)
+        self._session = lease.connection
+        self._members: list[Member[S]] = []
+        self._open_until = began + _LONGEST
+        self._once = threading.Lock()
+        self._guest: GuestSession | None = None
+
+    def receive(self) -> GuestSession:
+        """Return the connection as the next one is to use it."""
+        self._guest = GuestSession(self._session)
+        return self._guest
+
+    def add(self, member: Member[S]) -> None:
+        """Take in one whose work is part of the open transaction now."""
+        self._members.append(member)
+
+    def takes_more(self) -> bool:
+        """Return whether another one may join."""
+        return (
+            len(self._members) < _MOST
+            and monotonic() < self._open_until
+            and self._session.in_transaction
+        )
+
+    def finish(self) -> None:
+        """Commit, and tell each member what became of it.
+
+        Raises:
+            BaseException: Only what a signal raised meanwhile, such as a Ctrl-C.
+        """
+        if not self._once.acquire(blocking=False):
+            return
+        lease, members = self._lease(), self._members
+        if lease is not None:
+            lease.unfinished = None
+        if lease is None or not self._session.in_transaction:
+            _lose(self._pool, members)
+            return
+        failure: StoreError | None = None
+        try:
+            commit(self._session)
+        except StoreError as error:
+            failure = error
+        except BaseException as error:
+            failure = self._interrupted(error)
+            raise
+        finally:
+            _tell(self._pool, members, failure)
+
+    def _interrupted(self, error: BaseException) -> StoreError | None:
+        """Return what a COMMIT came to during which a signal raised *error*."""
+        if self._session.in_transaction:
+            self._session.rollback()  # the signal came before the engine did anything
+            return _lost()
+        if error.__context__ is None:
+            return None  # it came after
+        return OutcomeUnknownError(
+            "the COMMIT was interrupted while an error was handled: the change may be"
+            " there or not",
+            hint="look at the data before you write it again",
+        )
+
+    def finish_without_guest(self, patience: float) -> None:
+        """Commit without the one whose block runs now; that one has to begin again.
+
+        Its block takes too long, or waits itself for somebody who waits here.
+
+        Args:
+            patience: Seconds to wait for the end of its present statement, >= 0.
+        """
+        if self._lease() is None:
+            self.finish()
+        elif self._guest is not None:
+            self._guest.turn_out(patience, self.finish)
+
+
+class GroupedTransaction(Transaction[S]):
+    """A transaction that may share its COMMIT with others.
+
+    Args:
+        may_run_again: Its block may run again if the group is lost; leaving it then
+            raises `RunAgain`.
+    """
+
+    __slots__ = ("_began", "_group", "_may_run_again", "_member")
+
+    def __init__(
+        self,
+        store: "Owner",
+        translate: "Translate",
+        pool: "Pool[S]",
+        isolation: "Isolation",
+        may_run_again: bool,
+    ) -> None:
+        super().__init__(store, translate, pool, isolation)
+        self._may_run_again = may_run_again
+        self._group: Group[S] | None = None
+        self._member: Member[S] | None = None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: "TracebackType | None",
+    ) -> None:
+        raised: BaseException | None = None
+        try:
+            super().__exit__(kind, error, trace)
+        except BaseException as caught:
+            if self._member is None:
+                raise
+            raised = caught
+        if self._group is not None and self._member is not None:
+            self._wait(self._group, self._member, raised)
+
+    def _borrow(self) -> "Lease[S]":
+        return self._pool.acquire(joins=True)
+
+    def _begin(self) -> None:
+        group = self._lease.unfinished
+        if group is not None:
+            # Nothing else is ever left unfinished.
+            self._group = cast("Group[S]", group)
+            self._session = cast("S", self._group.receive())
+        super()._begin()
+        self._began = monotonic()
+
+    def _commit(self) -> None:
+        if self._group is not None:
+            super()._commit()
+        elif self._pool.joiner_waits and self._session.may_share():
+            self._group = Group(self._pool, self._lease, self._began)
+            self._lease.unfinished = self._group
+        else:
+            super()._commit()
+            return
+        member = Member[S](may_run_again=self._may_run_again)
+        self._group.add(member)
+        self._member = member
+
+    def _clear(self) -> bool:
+        if self._state == "new" and self._lease.unfinished is not None:
+            return True  # nothing was done yet, and the others' work is good
+        return super()._clear()
+
+    def _give_back(self, *, fit: bool) -> None:
+        group = self._group
+        if fit and group is not None and group.takes_more():
+            self._lease.borrower = None
+            if self._pool.pass_on(self._lease):
+                return
+        super()._give_back(fit=fit)
+
+    def _wait(
+        self, group: Group[S], member: Member[S], raised: BaseException | None
+    ) -> None:
+        """Wait for the COMMIT, which a signal cannot change any more."""
+        patience = max(self._pool.timeout, _PATIENCE)
+        while not member.is_decided:
+            try:
+                if not member.signal.acquire(timeout=patience):
+                    group.finish_without_guest(patience)
+            except BaseException as error:  # noqa: BLE001 - raised below
+                raised = error
+        if raised is None:
+            member.acknowledge()
+            return
+        if member.place is not None:
+            self._pool.leave(member.place)
+        raise raised
+
+
+def _tell(
+    pool: "Pool[S]", members: list[Member[S]], failure: StoreError | None
+) -> None:
+    """Tell the members what became of their COMMIT."""
+    if failure is None:
+        for member in members:
+            member.decide(True)
+    elif isinstance(failure, OutcomeUnknownError) or len(members) == 1:
+        for member in members:
+            member.decide(_again(failure))
+    elif isinstance(failure, IntegrityError):
+        _lose(pool, members)  # it is one's, and nobody knows whose
+    else:
+        _lose(pool, members, failure)
+
+
+def _lose(
+    pool: "Pool[S]", members: list[Member[S]], failure: StoreError | None = None
+) -> None:
+    """Let those run again who may, next and in order; tell the others why not."""
+    again = [member for member in members if member.may_run_again]
+    for member, place in zip(again, pool.first_in_queue(len(again)), strict=True):
+        member.place = place
+    for member in members:
+        if member.may_run_again:
+            member.decide(False)
+        else:
+            member.decide(_again(failure) if failure else _lost())
+
+
+def _again(failure: StoreError) -> StoreError:
+    """Return the same error for another thread: a raised one has its traceback."""
+    copied = copy(failure)
+    copied.__cause__ = failure.__cause__
+    return copied
+
+
+def _lost() -> SerializationError:
+    return SerializationError(
+        "another transaction, with which this one shared its COMMIT, made the engine"
+        " roll back both; nothing of it is kept",
+        hint="run it again; transaction(alone=True) shares its COMMIT with none",
+    )
