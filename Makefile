@@ -49,9 +49,9 @@ docs/reference/reports/%.json: FORCE $(VENV)/.tools
 	$(BIN)/python -m pytest -q tests/contract/test_$*.py \
 		-p mooring.testing.report --mooring-report=$@
 
-bench: $(VENV)/.tools  ## side by side with the floors and the peers
+bench: $(VENV)/.tools  ## side by side with the floors and the peers; makes the page in docs
 	$(INSTALL) --group bench
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks --publish
 
 soak: $(VENV)/.tools  ## the loops of the tests at their full counts
 	MOORING_SOAK=1 $(BIN)/python -m pytest -m soak --timeout=3600

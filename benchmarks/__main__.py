@@ -4,8 +4,21 @@ import argparse
 import os
 import sys
 from tempfile import TemporaryDirectory
+from time import monotonic
 
-from benchmarks import command, load, migrations, postgres, report, sqlite, start
+from benchmarks import (
+    command,
+    in_memory,
+    load,
+    migrations,
+    postgres,
+    publish,
+    report,
+    rows,
+    sqlite,
+    start,
+    writers,
+)
 
 _LATEST = os.path.join(os.path.dirname(os.path.abspath(__file__)), "results")
 # What to run, and its ordinary number of rounds.
@@ -15,7 +28,10 @@ _SUITES = {
     "command": (command.run, 25),
     "load": (load.run, 101),
     "sqlite": (sqlite.run, 41),
-    "postgres": (postgres.run, 31),
+    "rows": (rows.run, 15),
+    "writers": (writers.run, 9),
+    "in-memory": (in_memory.run, 9),
+    "postgres": (postgres.run, 25),
 }
 
 
@@ -30,7 +46,15 @@ def main() -> None:
     parser.add_argument(
         "--folder", help="where SQLite files are made; by default a temporary folder"
     )
+    parser.add_argument(
+        "--publish",
+        action="store_true",
+        help="also make the page in docs, its plots, and what other pages quote of it",
+    )
     options = parser.parse_args()
+    if options.publish and options.suite:
+        parser.error("only a run of all suites can be published")
+    machine, started = report.machine(), monotonic()
     groups = []
     for name, (run, rounds) in _SUITES.items():
         if options.suite not in (None, name):
@@ -40,7 +64,10 @@ def main() -> None:
                 groups.append(group)
                 sys.stdout.write(report.table(group) + "\n")
                 sys.stdout.flush()
-    report.write(options.json, groups)
+    minutes = round((monotonic() - started) / 60, 1)
+    report.write(options.json, groups, machine | {"minutes": minutes})
+    if options.publish:
+        publish.publish(options.json)
     bars = [one.met for group in groups for one in group.comparisons]
     sys.stdout.write(f"{bars.count(True)} bars met, {bars.count(False)} missed\n")
 

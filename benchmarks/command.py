@@ -36,4 +36,4 @@ def run(folder: str, rounds: int) -> Iterator[Group]:
         HELP: lambda _: timed([command, "--help"]),
         VERSION: lambda _: timed([command, "version"]),
     }
-    yield measure("the command: its first help", cases, COMPARE, rounds)
+    yield measure("command", "the command: its first help", cases, COMPARE, rounds)

@@ -90,6 +90,7 @@ def run(folder: str, rounds: int) -> Iterator[Group]:
         BROKEN: lambda: core.explain(paths["broken.toml"], env={}),
     }
     yield measure(
+        "load",
         f"configuration: {len(given)} keys",
         {name: timed(call) for name, call in cases.items()},
         _COMPARE,

@@ -32,6 +32,7 @@ def run(params: Mapping[str, Any], rounds: int) -> Iterator[Group]:
             case: _case(script, params, kind) for case, script in _SCRIPT.items()
         }
         yield measure(
+            f"memory-{kind}",
             f"an idle process: {name}",
             cases,
             _COMPARE,

@@ -10,7 +10,7 @@ from typing import Literal
 
 from mooring import core, migrate
 
-from benchmarks.measure import Against, Group, measure
+from benchmarks.measure import DIFFERENCE, Against, Group, measure
 from benchmarks.scripts.by_hand import VERSION_TABLE, connect
 from benchmarks.work import environment, run_script
 
@@ -26,6 +26,12 @@ OPEN_MANY = f"open, {FILES} files"
 # The bars are those of the project's goals.
 _APPLYING = (Against(EACH, HAND, 1.3), Against(ALL, EACH, 0.5), Against(ALL, HAND))
 _OPENING = (Against(OPEN_MANY, OPEN_FEW, 1.2),)
+
+STATEMENTS = 5000
+READ = "read the file"
+PARSE = "read and parse it"
+# In seconds, as the goal has it.
+_PARSING = (Against(PARSE, READ, 0.2),)
 
 
 def run(folder: str, rounds: int) -> Iterator[Group]:
@@ -55,6 +61,7 @@ def run(folder: str, rounds: int) -> Iterator[Group]:
         return seconds
 
     yield measure(
+        "migrations-apply",
         f"sqlite: {FILES} one-table files from nothing, synchronous FULL",
         {name: partial(case, name) for name in sides},
         _APPLYING,
@@ -77,10 +84,31 @@ def run(folder: str, rounds: int) -> Iterator[Group]:
         return perf_counter() - started
 
     yield measure(
+        "migrations-open",
         "sqlite: start of a process with nothing to migrate",
         {name: partial(start, name) for name in opened},
         _OPENING,
         rounds,
+    )
+    large = _write_large(folder)
+
+    def read(name: str, _: int) -> float:
+        started = perf_counter()
+        with open(large, "rb") as file:
+            data = file.read()
+        if name == PARSE:
+            found = migrate.parse(data, name="1_large.sql")
+            if len(found.up) != STATEMENTS:
+                raise SystemExit("the file does not give the statements it was made of")
+        return perf_counter() - started
+
+    yield measure(
+        "migrations-parse",
+        f"a file of 1 MB with {STATEMENTS} statements",
+        {name: partial(read, name) for name in (READ, PARSE)},
+        _PARSING,
+        rounds,
+        compared=DIFFERENCE,
     )
 
 
@@ -128,6 +156,18 @@ def _apply(path: str, folder: str, transaction: Literal["each", "all"]) -> None:
     with core.open({"driver": "sqlite", "path": path}, migrate="skip") as store:
         migrator = migrate.Migrator(store, migrate.Source(folder))
         migrator.up(transaction=transaction)
+
+
+def _write_large(folder: str) -> str:
+    """Write a migration of 1 MB, statements of four lines, and return its path."""
+    path = os.path.join(folder, "1_large.sql")
+    rows = ",\n".join(f"  ({number}, '{'x' * 45}')" for number in range(3))
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("-- +goose Up\n")
+        file.write(f"INSERT INTO items (id, name) VALUES\n{rows};\n" * STATEMENTS)
+    if os.path.getsize(path) < 1_000_000:
+        raise SystemExit("the file is too small")
+    return path
 
 
 def _write_files(folder: str, count: int) -> str:

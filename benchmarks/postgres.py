@@ -39,6 +39,8 @@ CORE_READ = "SQLAlchemy Core: SELECT"
 CORE_TRANSACTION = "SQLAlchemy Core: INSERT in a transaction"
 CORE_READ_ALONE = "SQLAlchemy Core, AUTOCOMMIT: SELECT"
 CORE_INSERT = "SQLAlchemy Core, AUTOCOMMIT: INSERT"
+ASYNCPG_READ = "asyncpg, its pool: SELECT"
+ASYNCPG_TRANSACTION = "asyncpg, its pool: INSERT in a transaction"
 
 # The bars are those of the project's goals; a comparison without one is for context.
 _READING = (
@@ -47,6 +49,7 @@ _READING = (
     Against(EXECUTE_READ, CORE_READ_ALONE, 1.0),
     Against(EXECUTE_READ, CURSOR_READ),
     Against(POOL_READ, HAND_READ),
+    Against(ASYNCPG_READ, HAND_READ),
     *READING,
 )
 _WRITING = (
@@ -54,6 +57,7 @@ _WRITING = (
     Against(TRANSACTION, CORE_TRANSACTION, 1.0),
     Against(EXECUTE_INSERT, CORE_INSERT, 1.0),
     Against(POOL_TRANSACTION, HAND_TRANSACTION),
+    Against(ASYNCPG_TRANSACTION, HAND_TRANSACTION),
     *WRITING,
 )
 
@@ -69,10 +73,11 @@ class Contenders:
 
     def __init__(self, params: dict[str, Any], size: int, stack: ExitStack) -> None:
         # The floors are compared in the tests too, where the peers are not installed.
-        from benchmarks.postgres_peers import PsycopgPool, SqlAlchemy
+        from benchmarks.postgres_peers import Asyncpg, PsycopgPool, SqlAlchemy
 
         self.hands, self.ours = sides(params, size, stack)
         self.pool = stack.enter_context(closing(PsycopgPool(params, size)))
+        self.asyncpg = stack.enter_context(closing(Asyncpg(params, size)))
         self.core = stack.enter_context(closing(SqlAlchemy(params, size)))
         self.autocommit = stack.enter_context(
             closing(SqlAlchemy(params, size, isolation_level="AUTOCOMMIT"))
@@ -87,6 +92,7 @@ class Contenders:
         compare_sides(self.hands[0], self.ours)
         compare([self.hands[0].read_by_one_cursor], [])
         compare([self.pool.read], [self.pool.insert, self.pool.transaction])
+        compare([self.asyncpg.read], [self.asyncpg.transaction])
         compare([self.core.read], [self.core.insert])
         compare([self.autocommit.read], [self.autocommit.insert])
 
@@ -97,6 +103,7 @@ class Contenders:
         return read_cases(hands, [self.ours] * threads, each) | {
             CURSOR_READ: reads([hand.read_by_one_cursor for hand in hands], each),
             POOL_READ: reads([self.pool.read] * threads, each),
+            ASYNCPG_READ: self.asyncpg.reads(threads, each),
             CORE_READ: reads([self.core.read] * threads, each),
             CORE_READ_ALONE: reads([self.autocommit.read] * threads, each),
         }
@@ -106,6 +113,7 @@ class Contenders:
         each = WRITES // threads
         return write_cases(self.hands[:threads], [self.ours] * threads, each) | {
             POOL_TRANSACTION: writes([self.pool.transaction] * threads, each),
+            ASYNCPG_TRANSACTION: self.asyncpg.transactions(threads, each),
             CORE_TRANSACTION: writes([self.core.insert] * threads, each),
             CORE_INSERT: writes([self.autocommit.insert] * threads, each),
         }
@@ -130,12 +138,14 @@ def run(_folder: str, rounds: int) -> Iterator[Group]:
         for threads in THREADS:
             by = f"{threads} thread{'s' if threads > 1 else ''}"
             yield measure(
+                f"postgres-{threads}-read",
                 f"{version}, {by}: point read by primary key",
                 contenders.read_cases(threads),
                 _READING,
                 rounds,
             )
             yield measure(
+                f"postgres-{threads}-insert",
                 f"{version}, {by}: one insert",
                 contenders.write_cases(threads),
                 _WRITING,

@@ -12,9 +12,16 @@ INSERT = (
 WORKFLOW = ("greeting", "created", '{"name": "world"}')
 
 
-def connect(path: str) -> sqlite3.Connection:
-    """Open a migrated database, with the settings that mooring makes."""
-    connection = sqlite3.connect(path, isolation_level=None)
+def connect(path: str, *, shared: bool = False) -> sqlite3.Connection:
+    """Open a migrated database, with the settings that mooring makes.
+
+    Args:
+        path: The file.
+        shared: Whether threads may hand it to each other.
+    """
+    connection = sqlite3.connect(
+        path, timeout=5.0, isolation_level=None, check_same_thread=not shared
+    )
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA foreign_keys = 1")
     connection.execute("PRAGMA synchronous = FULL")
@@ -23,26 +30,32 @@ def connect(path: str) -> sqlite3.Connection:
 
 
 class SqliteByHand:
-    """One connection, for one thread at a time."""
+    """One connection, for one thread at a time.
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    Args:
+        connection: The connection.
+        read: The query that reads a row by its key.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, read: str = READ) -> None:
         self._connection = connection
+        self._read = read
 
     def read(self, keys: Sequence[str]) -> Any:
-        """Read the workflow of each key, and return the last."""
-        connection = self._connection
+        """Read the row of each key, and return the last."""
+        connection, sql = self._connection, self._read
         row = None
         for key in keys:
-            row = connection.execute(READ, (key,)).fetchone()
+            row = connection.execute(sql, (key,)).fetchone()
         return row
 
     def snapshot(self, keys: Sequence[str]) -> Any:
-        """Read each workflow in a transaction of its own, and return the last."""
+        """Read each row in a transaction of its own, and return the last."""
         row = None
-        connection = self._connection
+        connection, sql = self._connection, self._read
         for key in keys:
             connection.execute("BEGIN")
-            row = connection.execute(READ, (key,)).fetchone()
+            row = connection.execute(sql, (key,)).fetchone()
             connection.execute("ROLLBACK")
         return row
 

@@ -5,16 +5,26 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from importlib.util import find_spec
 from typing import NamedTuple
 
 from mooring_sqlite import migrations_dir
 
+from benchmarks.scripts.by_hand import statements
+
 SCRIPTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "scripts")
 # The tables in which a tool remembers what only it needs.
-_OWN = ("mooring_", "sqlite_", "_yoyo_", "yoyo_")
+_OWN = ("mooring_", "sqlite_", "_yoyo_", "yoyo_", "alembic_", "django_", "_sqlite_m")
+# Where each of them notes what is applied; Alembic notes the newest only.
+_NOTED = {
+    "goose_db_version": "SELECT version_id FROM goose_db_version WHERE version_id > 0",
+    "_yoyo_migration": "SELECT migration_id FROM _yoyo_migration",
+    "alembic_version": "SELECT version_num FROM alembic_version",
+    "django_migrations": "SELECT name FROM django_migrations",
+    "_sqlite_migrations": "SELECT name FROM _sqlite_migrations",
+}
 
 
 class Work(NamedTuple):
@@ -40,20 +50,17 @@ class Work(NamedTuple):
 def work_in(path: str) -> Work:
     """Return what is in the database file at *path*."""
     with closing(sqlite3.connect(path)) as connection:
-        tables = connection.execute(
-            "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"
+        found = connection.execute(
+            "SELECT name, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL"
         ).fetchall()
+        tables = {table for _, table, _ in found}
         schema = {
             name: " ".join(sql.split())
-            for name, sql in tables
-            if not name.startswith(_OWN)
+            for name, table, sql in found
+            if not table.startswith(_OWN)
         }
         version_table = schema.pop("goose_db_version", "")
-        noted = (
-            "SELECT version_id FROM goose_db_version WHERE version_id > 0"
-            if version_table
-            else "SELECT migration_id FROM _yoyo_migration"
-        )
+        (noted,) = (sql for table, sql in _NOTED.items() if table in tables)
         versions = connection.execute(noted).fetchall()
         rows = connection.execute(
             "SELECT workflow_exec_id, workflow_id, status, usage, input, output, error"
@@ -81,9 +88,7 @@ def migrations() -> str:
 def yoyo_migrations(folder: str) -> str:
     """Write the same migrations into *folder* as yoyo wants them, and return it."""
     os.makedirs(folder)
-    for name in os.listdir(migrations()):
-        with open(os.path.join(migrations(), name), encoding="utf-8") as file:
-            up, _, down = file.read().partition("-- +goose Down")
+    for name, up, down in _sql_files():
         for kind, text in ((".sql", up), (".rollback.sql", down)):
             # "-- +goose" lines are comments, but not yoyo's.
             sql = "\n".join(
@@ -93,6 +98,63 @@ def yoyo_migrations(folder: str) -> str:
             with open(target, "w", encoding="utf-8") as file:
                 file.write(sql)
     return folder
+
+
+def alembic_migrations(folder: str) -> str:
+    """Write the same migrations into *folder* as Alembic wants them, and return it."""
+    versions = os.path.join(folder, "versions")
+    os.makedirs(versions)
+    with open(os.path.join(folder, "env.py"), "w", encoding="utf-8") as file:
+        file.write(
+            "from alembic import context\n"
+            "context.configure(connection=context.config.attributes['connection'])\n"
+            "with context.begin_transaction():\n"
+            "    context.run_migrations()\n"
+        )
+    before = None
+    for name, up, _ in _sql_files():
+        version = name.partition("_")[0]
+        path = os.path.join(versions, name.removesuffix(".sql") + ".py")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(
+                "from alembic import op\n"
+                f"revision, down_revision = {version!r}, {before!r}\n"
+                "def upgrade():\n"
+                f"    for sql in {statements(up)!r}:\n"
+                "        op.get_bind().exec_driver_sql(sql)\n"
+            )
+        before = version
+    return folder
+
+
+def django_migrations(folder: str) -> str:
+    """Write an application ``bench`` with the same migrations, and return *folder*."""
+    package = os.path.join(folder, "bench", "migrations")
+    os.makedirs(package)
+    for parent in (os.path.dirname(package), package):
+        with open(os.path.join(parent, "__init__.py"), "w", encoding="utf-8"):
+            pass
+    before = None
+    for name, up, _ in _sql_files():
+        stem = name.removesuffix(".sql")
+        with open(os.path.join(package, stem + ".py"), "w", encoding="utf-8") as file:
+            file.write(
+                "from django.db import migrations\n"
+                "class Migration(migrations.Migration):\n"
+                f"    dependencies = {[('bench', before)] if before else []!r}\n"
+                f"    operations = [migrations.RunSQL({statements(up)!r})]\n"
+            )
+        before = stem
+    return folder
+
+
+def _sql_files() -> Iterator[tuple[str, str, str]]:
+    """Yield the name of each migration, with its way up and its way down."""
+    for name in sorted(os.listdir(migrations())):
+        if name.endswith(".sql"):
+            with open(os.path.join(migrations(), name), encoding="utf-8") as file:
+                up, _, down = file.read().partition("-- +goose Down")
+            yield name, up, down
 
 
 def run_script(

@@ -69,32 +69,38 @@ class Contender(Protocol):
 
 
 class Mooring:
-    """Through a store, which any number of threads may share."""
+    """Through a store, which any number of threads may share.
 
-    def __init__(self, store: "SqlStore") -> None:
+    Args:
+        store: The store.
+        read: The query that reads a row by its ``:key``.
+    """
+
+    def __init__(self, store: "SqlStore", read: str = READ) -> None:
         self._store = store
+        self._read = read
 
     def read(self, keys: Sequence[str]) -> Any:
-        """Read the workflow of each key, and return the last."""
-        row = None
+        """Read the row of each key, and return the last."""
+        row, sql = None, self._read
         for key in keys:
-            row = self._store.execute(READ, {"key": key}).one()
+            row = self._store.execute(sql, {"key": key}).one()
         return row
 
     def snapshot(self, keys: Sequence[str]) -> Any:
-        """Read each workflow in a transaction of its own, and return the last."""
-        row = None
+        """Read each row in a transaction of its own, and return the last."""
+        row, sql = None, self._read
         for key in keys:
             with self._store.read() as snapshot:
-                row = snapshot.execute(READ, {"key": key}).one()
+                row = snapshot.execute(sql, {"key": key}).one()
         return row
 
     def further(self, keys: Sequence[str]) -> Any:
-        """Read the workflow of each key, all in one transaction; return the last."""
-        row = None
+        """Read the row of each key, all in one transaction; return the last."""
+        row, sql = None, self._read
         with self._store.read() as snapshot:
             for key in keys:
-                row = snapshot.execute(READ, {"key": key}).one()
+                row = snapshot.execute(sql, {"key": key}).one()
         return row
 
     def insert(self, keys: Sequence[str]) -> None:

@@ -59,6 +59,17 @@ def migrate(connection: sqlite3.Connection, folder: str) -> None:
         connection.executescript("\n".join(["BEGIN IMMEDIATE;", *script, "COMMIT;"]))
 
 
+def statements(script: str) -> list[str]:
+    """Return the statements of a script, for peers that take one at a time."""
+    found, rest = [], ""
+    for line in script.splitlines(keepends=True):
+        rest += line
+        if sqlite3.complete_statement(rest):
+            found.append(rest)
+            rest = ""
+    return found
+
+
 def insert(connection: sqlite3.Connection, key: str) -> None:
     """Insert one workflow."""
     connection.execute(

@@ -61,9 +61,12 @@ class SqliteContract(DriverContract):
 
 
 class TestSqliteFile(SqliteContract):
+    """Where all share a COMMIT who can: it must hold there as well."""
+
     @pytest.fixture
     def config(self, tmp_path: Path) -> dict[str, object]:
-        return {"driver": "sqlite", "path": str(tmp_path / "app.db")}
+        path = str(tmp_path / "app.db")
+        return {"driver": "sqlite", "path": path, "group_commit": "all"}
 
     def test_has_every_capability(self, store: core.SqlStore) -> None:
         assert store.capabilities == frozenset(Capability)

@@ -55,7 +55,14 @@ def test_what_is_loaded_has_thirty_keys(benchmarks: Any) -> None:
 
 def test_every_script_is_compared() -> None:
     scripts = {script.stem for script in (ROOT / "benchmarks" / "scripts").glob("*.py")}
-    peers = {"with_yoyo", "idle_with_sqlalchemy"}
+    peers = {
+        "idle_with_sqlalchemy",
+        "with_alembic",
+        "with_dbos",
+        "with_django",
+        "with_sqlite_utils",
+        "with_yoyo",
+    }
     apart = {"open_with_files"}  # compared with itself, by the number of files
     assert scripts == {*FLOORS, "with_mooring", *IDLE, *peers, *apart}
 

@@ -133,6 +133,30 @@ def start(script: str, folder: Path, key: str) -> list[str]:
     return synced(code, folder / "app.db", key, MIGRATIONS)
 
 
+ADD = """
+from mooring import core
+sql = "INSERT INTO users (id, email, role) VALUES (:id, :id, 'user')"
+path, times, way, synchronous = sys.argv[1:]
+config = {"driver": "sqlite", "path": path, "synchronous": synchronous}
+with core.open(config) as store:
+    for number in range(int(times)):
+        row = {"id": str(number)}
+        if way == "execute":
+            store.execute(sql, row)
+        elif way == "run":
+            store.run(lambda tx: tx.execute(sql, row))
+        else:
+            with store.transaction() as tx:
+                tx.execute(sql, row)
+"""
+WAYS = ("execute", "transaction", "run")
+
+
+def written(folder: Path, times: int, way: str, synchronous: str = "full") -> list[str]:
+    """Add so many rows to a new database in *folder*, each durable by itself."""
+    return synced(ADD, folder / "app.db", str(times), way, synchronous)
+
+
 # -- the count ----------------------------------------------------------------
 
 
@@ -159,20 +183,28 @@ def test_a_program_that_fails_or_starts_another_is_not_counted(tmp_path: Path) -
         synced("raise SystemExit(1)", tmp_path / "a")
 
 
-def test_each_further_commit_is_one_more_sync(folders: tuple[Path, Path]) -> None:
-    code = """
-        from mooring import core
-        with core.open({"driver": "sqlite", "path": sys.argv[1]}) as store:
-            for number in range(int(sys.argv[2])):
-                sql = "INSERT INTO users (id, email, role) VALUES (:id, :id, 'user')"
-                store.execute(sql, {"id": str(number)})
-        """
+@pytest.mark.parametrize("way", WAYS)
+def test_each_further_commit_is_one_more_sync(
+    folders: tuple[Path, Path], way: str
+) -> None:
     once, thrice = (
-        synced(code, folder / "app.db", times)
-        for folder, times in zip(folders, ("1", "3"), strict=True)
+        written(folder, times, way)
+        for folder, times in zip(folders, (1, 3), strict=True)
     )
 
     assert Counter(thrice) - Counter(once) == {"app.db-wal": 2}
+
+
+@pytest.mark.parametrize("synchronous", ["normal", "off"])
+def test_a_commit_that_need_not_be_durable_is_no_sync(
+    folders: tuple[Path, Path], synchronous: str
+) -> None:
+    once, thrice = (
+        written(folder, times, "transaction", synchronous)
+        for folder, times in zip(folders, (1, 3), strict=True)
+    )
+
+    assert once == thrice
 
 
 # -- starts -------------------------------------------------------------------

@@ -19,6 +19,7 @@ from mooring.cli._migrating import (
     short,
     tell_plan,
     tell_steps,
+    unfinished_document,
     version_type,
     yes_option,
 )
@@ -119,7 +120,6 @@ def _undo(
         if dry_run:
             _show(driver, name, plan, sql=sql, as_json=as_json)
             return 0
-        expected = None
         if plan and not yes:
             summary = (
                 f"undo {plural(len(plan), 'migration')} of {name}, with the data in"
@@ -128,11 +128,11 @@ def _undo(
             if not asked(summary, _lines(plan), "Go on?", can_ask=not as_json):
                 say("nothing was undone", err=True)
                 return 1
-            expected = plan.versions
         elif plan and not as_json:
             for line in _lost(plan):
                 say(line, err=True)
-        chosen: dict[str, Any] = {"expected": expected, "timeout": lock_timeout}
+        # What was shown, and nothing else, whoever migrates meanwhile.
+        chosen: dict[str, Any] = {"expected": plan.versions, "timeout": lock_timeout}
         if verb != "reset":
             chosen |= {"to": to, "steps": steps}
         if verb != "redo":
@@ -157,7 +157,9 @@ def _undo(
 def _show(driver: str, name: str, plan: "Plan", *, sql: bool, as_json: bool) -> None:
     if as_json:
         steps = planned_documents(plan, sql=sql)
-        say_json(driver=driver, target=name, plan=steps, lost=_losses(plan))
+        left = unfinished_document(plan.unfinished)
+        lost = _losses(plan)
+        say_json(driver=driver, target=name, plan=steps, unfinished=left, lost=lost)
         return
     tell_plan(name, plan, "undone", sql=sql)
     if not sql:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mooring.cli._errors import DIVERGED, PENDING
-from mooring.cli._migrating import opened, short
+from mooring.cli._migrating import opened, short, unfinished_document, unfinished_line
 from mooring.cli._output import json_option, milliseconds, say, say_json, table
 from mooring.cli._target import Seconds, Target, resolve, target_arguments
 
@@ -36,19 +36,12 @@ def status(
     with opened(place) as (migrator, name):
         found = migrator.status()
     if as_json:
-        left = found.unfinished
         say_json(
             driver=place.config.driver,
             target=name,
             state=found.state,
             migrations=[_document(one) for one in found],
-            unfinished=left
-            and {
-                "version": left.version,
-                "direction": left.direction,
-                "done": left.done,
-                "running": left.running,
-            },
+            unfinished=unfinished_document(found.unfinished),
         )
     else:
         for line in _lines(f"{place.config.driver}  {name}", found):
@@ -151,13 +144,7 @@ def _advice(found: "Status", shown: str) -> Iterator[str]:
     pending = [one.version for one in found if one.state == "pending"]
     left = found.unfinished
     if left is not None:
-        verb = left.direction
-        python = any(one.python for one in found if one.version == left.version)
-        ran = "what it did stays" if python else f"{left.done} of its statements ran"
-        yield (
-            f"{left.version} did not end: {ran};"
-            f" run: mooring migrate {verb} --resume {shown}"
-        )
+        yield f"{unfinished_line(left, found)} {shown}"
     if "ahead" in states:
         yield (
             f"the database is at {found.database}, the files go up to {found.known}:"

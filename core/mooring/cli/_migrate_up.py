@@ -17,6 +17,7 @@ from mooring.cli._migrating import (
     resumption,
     tell_plan,
     tell_steps,
+    unfinished_document,
     version_type,
 )
 from mooring.cli._output import json_option, say_json
@@ -116,7 +117,8 @@ def _show(place: Target, *, sql: bool, as_json: bool, **chosen: Any) -> None:
         found = migrator.plan(**chosen)
     if as_json:
         steps = planned_documents(found, sql=sql)
-        say_json(driver=place.config.driver, target=name, plan=steps)
+        left = unfinished_document(found.unfinished)
+        say_json(driver=place.config.driver, target=name, plan=steps, unfinished=left)
         return
     tell_plan(name, found, "applied", sql=sql)
 

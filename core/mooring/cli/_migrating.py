@@ -12,7 +12,16 @@ from mooring.cli._rules import notice
 from mooring.cli._target import Seconds, Target
 
 if TYPE_CHECKING:
-    from mooring.migrate import Event, Migrator, PlannedStep, Rules, Step
+    from mooring.core import Unfinished
+    from mooring.migrate import (
+        Event,
+        MigrationStatus,
+        Migrator,
+        Plan,
+        PlannedStep,
+        Rules,
+        Step,
+    )
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -172,10 +181,40 @@ def planned_documents(
     ]
 
 
-def tell_plan(
-    name: str, steps: "Sequence[PlannedStep]", verb: str, *, sql: bool
-) -> None:
-    """Say what would be done: a table, or the statements as SQL with comments."""
+def unfinished_document(unfinished: "Unfinished | None") -> dict[str, object] | None:
+    """Return the file that did not end for JSON."""
+    if unfinished is None:
+        return None
+    document = unfinished._asdict()
+    del document["ran"]
+    return document
+
+
+def unfinished_line(
+    unfinished: "Unfinished", files: "Iterable[MigrationStatus | PlannedStep]"
+) -> str:
+    """Return what to say of the file that did not end, up to the store's name.
+
+    Args:
+        unfinished: What is known of it.
+        files: What is known of all files.
+    """
+    ran = f"{unfinished.done} of its statements ran"
+    if any(one.python for one in files if one.version == unfinished.version):
+        ran = "what it did stays"
+    return (
+        f"{unfinished.version} did not end: {ran};"
+        f" run: mooring migrate {unfinished.direction} --resume"
+    )
+
+
+def tell_plan(name: str, steps: "Plan", verb: str, *, sql: bool) -> None:
+    """Say what would be done: a table, or the statements as SQL with comments.
+
+    A file that did not end, without which nothing is done, is told on stderr.
+    """
+    if steps.unfinished is not None:
+        say(f"{unfinished_line(steps.unfinished, steps)} {name}", err=True)
     if not steps:
         say(f"-- {name}: nothing to do" if sql else f"{name}: nothing to do")
         return

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mooring.core._from_text import from_text
     from mooring.core._health import Check, CheckProgress, Health
     from mooring.core._hookspecs import hookimpl
-    from mooring.core._lease import Lease, PoolStats
+    from mooring.core._lease import Lease, PoolStats, Waiter
     from mooring.core._load import explain, load
     from mooring.core._migratable import (
         AppliedRow,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from mooring.core._result import Result, Row
     from mooring.core._secret import Secret
     from mooring.core._session import SavepointSession, Session
-    from mooring.core._split import split_statements
+    from mooring.core._split import open_end, split_statements
     from mooring.core._statement import Statement, translate
     from mooring.core._store import (
         Autocommit,
@@ -118,7 +118,7 @@ _HOME = {
     "_from_text": ("from_text",),
     "_health": ("Check", "CheckProgress", "Health"),
     "_hookspecs": ("hookimpl",),
-    "_lease": ("Lease", "PoolStats"),
+    "_lease": ("Lease", "PoolStats", "Waiter"),
     "_load": ("explain", "load"),
     "_migratable": (
         "AppliedRow",
@@ -135,7 +135,7 @@ _HOME = {
     "_result": ("Result", "Row"),
     "_secret": ("Secret",),
     "_session": ("SavepointSession", "Session"),
-    "_split": ("split_statements",),
+    "_split": ("open_end", "split_statements"),
     "_statement": ("Statement", "translate"),
     "_store": (
         "Autocommit",
@@ -244,6 +244,7 @@ __all__ = [
     "UnknownDriverError",
     "UnsupportedByDriver",
     "VersionTables",
+    "Waiter",
     "configure",
     "default_registry",
     "driver_folder",
@@ -254,6 +255,7 @@ __all__ = [
     "hookimpl",
     "load",
     "open",
+    "open_end",
     "option",
     "option_fields",
     "package_folder",

@@ -1,10 +1,12 @@
 """What a pool lends, who has it, and who waits for it."""
 
+import gc
 import os
 import sys
 import threading
 from threading import get_ident
 from time import monotonic
+from types import FrameType
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 C = TypeVar("C")
@@ -22,7 +24,7 @@ class PoolStats(NamedTuple):
     max_open: int
 
 
-class Unfinished(Protocol):
+class UnfinishedWork(Protocol):
     """What borrowers of a connection began together, and its next one may join."""
 
     def finish(self) -> None:
@@ -71,7 +73,7 @@ class Lease(Generic[C]):
         self.since = self.good_until = now
         self.expires_at = expires_at
         self.borrower: Borrower | None = None
-        self.unfinished: Unfinished | None = None
+        self.unfinished: UnfinishedWork | None = None
 
     def holder(self) -> str:
         """Return who has it, for how long, and where that thread is now.
@@ -87,7 +89,7 @@ class Lease(Generic[C]):
 
 def _place(thread: int) -> str:
     """Return where a thread is in the program that uses mooring; "" if unknown."""
-    frame = sys._current_frames().get(thread)  # noqa: SLF001 - documented, whatever its name
+    frame = _frames().get(thread)
     while frame is not None:
         file = frame.f_code.co_filename
         # Neither mooring itself, nor a wait of the standard library.
@@ -100,6 +102,21 @@ def _place(thread: int) -> str:
             )
         frame = frame.f_back
     return ""
+
+
+def _frames() -> dict[int, FrameType]:
+    """Return where each thread is.
+
+    If the collector ran meanwhile, and what it calls let another thread go on that
+    starts or ends one, both would wait for ever (python/cpython#106883).
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        return sys._current_frames()  # noqa: SLF001 - documented, whatever its name
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 class Waiter(Generic[C]):

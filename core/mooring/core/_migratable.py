@@ -16,6 +16,8 @@ class AppliedRow(NamedTuple):
         digest: SHA-256 of the applied file in hex, None if not recorded.
         duration: Seconds that it took, None if not recorded.
         applied_by: Who applied it, as ``user@machine``, None if not recorded.
+        undoing: Its way back was begun without a transaction, and did not end: a part
+            of it is undone.
     """
 
     version: int
@@ -23,6 +25,7 @@ class AppliedRow(NamedTuple):
     digest: str | None
     duration: float | None
     applied_by: str | None = None
+    undoing: bool = False
 
 
 class Unfinished(NamedTuple):

@@ -6,6 +6,9 @@ from mooring.core._dialect import Dialect
 from mooring.core._lexer import comment_end, tokens
 from mooring.core.errors import StatementNotAllowedError
 
+# What may have a body with semicolons between BEGIN and END.
+_ROUTINES = frozenset({"TRIGGER", "FUNCTION", "PROCEDURE"})
+
 
 def split_statements(sql: str, dialect: Dialect) -> Iterator[tuple[int, str]]:
     """Yield each statement of a text with the offset at which it begins.
@@ -58,13 +61,62 @@ def split_statements(sql: str, dialect: Dialect) -> Iterator[tuple[int, str]]:
         yield start, sql[start:].rstrip()
 
 
+def open_end(sql: str, dialect: Dialect) -> tuple[int, str] | None:
+    """Tell what a text begins and does not end, by the rules of an engine.
+
+    Args:
+        sql: The text; maybe several statements.
+        dialect: What strings, comments and quotes are there.
+
+    Returns:
+        The offset where it begins, and what it is. That is a ``string``, a ``name`` in
+        quotes, a ``comment``, a ``body`` between dollar quotes, or what has a body from
+        BEGIN to END, a ``trigger``, ``function`` or ``procedure``. None if nothing is
+        open.
+
+    Raises:
+        StatementNotAllowedError: A comment whose end depends on the engine.
+    """
+    position = start = 0
+    before = kind = text = ""
+    created, routine, begin, depth = False, "", 0, 0
+    # What is open takes in the semicolon that is put behind the text.
+    for found in tokens(f"{sql}\n;", dialect, any_placeholder=True):
+        # A doubled quote makes two neighbouring tokens of one string.
+        position += len(text)
+        if found[0] not in ("string", "name") or found[0] != kind:
+            start = position
+        kind, text = found
+        if kind == "gap":
+            continue
+        word = text.upper()
+        if depth:
+            if before != "AS":  # where CASE and END are names
+                depth += (word == "CASE") - (word == "END")
+        elif before in ("", ";"):
+            created, routine = word == "CREATE", ""
+        elif word in _ROUTINES and created:
+            routine = routine or word
+        elif routine and word == ("BEGIN" if routine == "TRIGGER" else "ATOMIC"):
+            begin, depth = position, 1
+        before = word
+    if text != ";":
+        return start, _open_kind(kind, text)
+    return (begin, routine.lower()) if depth else None
+
+
+def _open_kind(kind: str, text: str) -> str:
+    if kind == "gap":
+        return "comment"
+    return "body" if text[0] == "$" else kind
+
+
 def _open_comment(offset: int) -> StatementNotAllowedError:
     """Return the error for a block comment that begins at *offset* and never ends."""
     error = StatementNotAllowedError(
         "the comment that begins here is never closed, so the SQL behind it would be"
         " left out",
-        hint="close it with */; a comment with a ';' at the end of a line belongs"
-        " between '-- +goose StatementBegin' and '-- +goose StatementEnd'",
+        hint="close it with */",
     )
     error.offset = offset
     return error

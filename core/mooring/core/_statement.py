@@ -47,17 +47,18 @@ class Statement:
         verb: The main keyword, upper-cased (INSERT for ``WITH ... INSERT``), or "".
         changes_rows: The verb is INSERT, UPDATE, DELETE, REPLACE or MERGE.
         repeatable: Nothing of it is kept if it fails, so it may be run again.
+        dialect: The engine's, as the driver gave it.
         writes: True if it certainly writes, None if that is not known; whoever
             learns it may set it.
     """
 
     __slots__ = (
         "_count",
-        "_dialect",
         "_lists",
         "_pick",
         "_pieces",
         "changes_rows",
+        "dialect",
         "names",
         "repeatable",
         "sql",
@@ -83,7 +84,7 @@ class Statement:
         self.changes_rows = verb in DML
         self.repeatable = verb in _WHOLE
         self.writes: bool | None = True if verb in _WRITES else None
-        self._dialect = dialect
+        self.dialect = dialect
         self._pieces = tuple(pieces)
         self._lists = tuple(lists)  # one for each placeholder
         self._pick = _picker(self.names)
@@ -138,7 +139,7 @@ class Statement:
         """
         if text != self.text:
             return None
-        doubled = self._dialect.placeholder == "%s"
+        doubled = self.dialect.placeholder == "%s"
         ours = theirs = 0
         for number, piece in enumerate(self._pieces, 1):
             length = len(piece.replace("%%", "%") if doubled else piece)
@@ -154,7 +155,7 @@ class Statement:
         self, params: Mapping[str, object] | None
     ) -> tuple[str, tuple[object, ...]]:
         given = self._given(params)
-        adapters = self._dialect.adapters
+        adapters = self.dialect.adapters
         values: list[object] = []
         sizes: dict[int, int] = {}
         for index, name in enumerate(self.names):
@@ -165,7 +166,7 @@ class Statement:
                 values += [adapt(name, member, adapters) for member in value.values]
             else:
                 values.append(adapt(name, value, adapters))
-        _check_count(len(values), self._dialect)
+        _check_count(len(values), self.dialect)
         return self._expanded(sizes) if sizes else self.text, tuple(values)
 
     def _given(self, params: object) -> Mapping[str, object]:
@@ -201,7 +202,7 @@ class Statement:
 
     def _expanded(self, sizes: Mapping[int, int]) -> str:
         """Return the text with lists of *sizes* at those placeholders."""
-        dialect = self._dialect
+        dialect = self.dialect
         pieces = list(self._pieces)
         marks = [dialect.placeholder] * len(self.names)
         for index, size in sizes.items():

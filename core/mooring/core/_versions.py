@@ -111,9 +111,9 @@ class VersionTables:
         present = self._present()
         if self.name not in present:
             return None
-        known, join = "NULL, NULL, NULL", ""
+        known, join = "NULL, NULL, NULL, NULL", ""
         if SIDE_TABLE in present:
-            known = "s.digest, s.seconds, s.applied_by"
+            known = "s.digest, s.seconds, s.applied_by, s.direction"
             join = (
                 f"LEFT JOIN {self.side} AS s"
                 f" ON s.version_table = '{self.name}' AND s.version_id = v.version_id"
@@ -140,8 +140,9 @@ class VersionTables:
                 hint="correct its rows, or give the migrations another version table",
             )
         return [
-            AppliedRow(version, _iso(tstamp), *rest)
-            for version, tstamp, *rest in newest.values()
+            # Of one that is applied, only the way back can be under way.
+            AppliedRow(version, _iso(tstamp), digest, seconds, who, way is not None)
+            for version, tstamp, digest, seconds, who, way in newest.values()
         ]
 
     def unfinished(self) -> Unfinished | None:
@@ -206,7 +207,9 @@ class VersionTables:
         if unfinished is not None:
             found = unfinished._asdict() | {"running": int(unfinished.running)}
             del found["version"]
-        self._keep(version, found)
+        # Of one that another tool applied, too, so that its row is told from the next.
+        undoing = found["direction"] == "down"
+        self._keep(version, found, is_applied=undoing)
 
     def _insert(self, version: int) -> None:
         self._write(

@@ -8,11 +8,14 @@ The grammar is a small part of the shell's: ``$NAME``, ``${NAME}``,
 import re
 from collections.abc import Mapping
 
+from mooring.migrate._parse import SPACE
+
 _TOKEN = re.compile(r"\\\\|\\\$|\$[$({]?|\}")
 _LITERAL = {"\\\\": "\\\\", "\\$": "$", "$$": "$", "$(": "$("}
 _NAME = re.compile(r"\w*")
 _OPERATOR = re.compile(r":-|[-?:}]")
-_NUMBER = r"\s*([+-]?[0-9]{1,19})\s*"
+_NUMBER = rf"[{SPACE}]*([+-]?[0-9]+)[{SPACE}]*"
+_MOST_DIGITS = len(str(2**63))
 _RANGE = re.compile(rf"{_NUMBER}(?::{_NUMBER})?\}}")
 
 
@@ -117,19 +120,29 @@ def _name(line: str, start: int) -> tuple[str, int]:
 
 def _substring(line: str, start: int, name: str, value: str) -> tuple[str, int]:
     found = _RANGE.match(line, start)
-    if found is None:
+    offset = _integer(found[1]) if found else None
+    length = _integer(found[2] or "0") if found else None
+    if found is None or offset is None or length is None:
         raise ValueError(
             f"'${{{name}:' is not followed by an offset, or an offset, ':' and a length"
         )
     # Offsets count bytes, and negative ones count from the end, as in a slice.
     data = value.encode(errors="surrogateescape")
-    offset = int(found[1])
     first = max(offset + len(data), 0) if offset < 0 else offset
     last = len(data)
     if found[2] is not None:
-        length = int(found[2])
         last = max(length + len(data), 0) if length < 0 else first + length
     return data[first:last].decode(errors="surrogateescape"), found.end()
+
+
+def _integer(text: str) -> int | None:
+    """Return the number, None if it does not fit in 64 bits as it has to in goose."""
+    # Leading zeros are free, but int() refuses a text of thousands of digits.
+    digits = text.lstrip("+-0") or "0"
+    if len(digits) > _MOST_DIGITS:
+        return None
+    number = -int(digits) if text[0] == "-" else int(digits)
+    return number if -(2**63) <= number < 2**63 else None
 
 
 def _checked(text: str) -> str:

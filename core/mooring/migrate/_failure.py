@@ -22,7 +22,7 @@ def failed(
         before = statement.sql[:offset]
         line += before.count("\n")
         column = offset - (before.rfind("\n") + 1) + 1
-    lines: Sequence[str] = file.text.splitlines()
+    lines: Sequence[str] = file.lines
     shown = lines[line - 1].strip() if line <= len(lines) else ""
     reason = cause.message
     if shows_value(file, statement, cause):
@@ -39,6 +39,18 @@ def failed(
         state=state,
         hint=cause.hint or "correct the file and run again",
     )
+
+
+def say_undone(error: BaseException, versions: Sequence[int]) -> None:
+    """Say in what ended a redo that *versions*, or some of them, are undone now."""
+    if not isinstance(error, MigrationFailedError):  # such as a Ctrl-C
+        listed = ", ".join(map(str, sorted(versions)))
+        error.add_note(f"{listed}: undone before; look which of them are applied again")
+        return
+    left = [str(version) for version in sorted(versions) if version >= error.version]
+    are = "were undone before, and stay so" if left[1:] else "was undone, and stays so"
+    error.message = f"{error.message}\n{', '.join(left)} {are}"
+    error.state = f"{error.state}\n{', '.join(left)} {are}"
 
 
 def not_begun(file: ReadFile, cause: MooringError, kept: str) -> MigrationFailedError:

@@ -69,6 +69,11 @@ class ReadFile:
         self.text = data.decode("utf-8", "replace")
         self.stays = False
 
+    @property
+    def lines(self) -> Sequence[str]:
+        """The text, told apart as the parser does: only a line feed ends a line."""
+        return [line.removesuffix("\r") for line in self.text.split("\n")]
+
     def statements(self, direction: Direction) -> Sequence[Statement]:
         """Return those of one direction."""
         return self.migration.up if direction == "up" else self.migration.down
@@ -118,7 +123,7 @@ class ReadFile:
         """Return the lines of the file that hold the statement, unexpanded."""
         height = statement.sql.count("\n") + 1
         first = statement.line - 1
-        return "\n".join(self.text.splitlines()[first : first + height])
+        return "\n".join(self.lines[first : first + height])
 
 
 class Batch(tuple[ReadFile, ...]):

@@ -13,7 +13,7 @@ from mooring.core import (
 )
 from mooring.core.errors import ArgumentError, MigrationError, UnsupportedByDriver
 from mooring.migrate._source import Source
-from mooring.migrate._view import View
+from mooring.migrate._view import View, is_head
 
 if TYPE_CHECKING:
     from mooring.migrate._files import Direction
@@ -71,7 +71,7 @@ class Migrator(View):
             MigrationError: As in `up`.
         """
         files, applied = self._source.files(), self._applied()
-        if files.keys() != applied.keys():
+        if not is_head(files, applied):
             return self._up(files, applied, timeout=timeout)[0]
         self._note(files, applied)
         return []
@@ -313,7 +313,8 @@ class Migrator(View):
         self._refuse_grouping(transaction)
         if resume not in (None, "again", "after"):
             raise ArgumentError(f"resume is 'again' or 'after', not {resume!r}")
-        if not self._choice(files, applied).pending(**chosen):
+        pending = self._choice(files, applied).pending(**chosen)
+        if not pending and not any(row.undoing for row in applied.values()):
             self._note(files, applied)
             return [], [*applied]
         # What reads and runs files is imported behind this line: a start at head
@@ -359,8 +360,14 @@ class Migrator(View):
             now = [version for version in applied if version not in wanted]
             if again:
                 newest = max(now, default=0)
-                again_up = self._run(session, files, wanted[::-1], "up", newest, way)
-                done = [*done, *again_up]
+                try:
+                    up = self._run(session, files, wanted[::-1], "up", newest, way)
+                except BaseException as error:
+                    from mooring.migrate._failure import say_undone
+
+                    say_undone(error, wanted)
+                    raise
+                done = [*done, *up]
                 now = [*applied]
         self._note(files, now)
         return _outcome(done, now)

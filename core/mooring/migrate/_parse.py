@@ -13,7 +13,7 @@ from mooring.migrate._filename import is_python, version_of
 from mooring.migrate._migration import Migration, Statement
 
 # goose's idea of white space. str.strip() alone would also take U+001C to U+001F.
-_SPACE = (
+SPACE = (
     "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008"
     "\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 )
@@ -62,8 +62,13 @@ def parse(
 
 def parse_noting(
     text: str | bytes, *, name: str, environ: Mapping[str, str] | None = None
-) -> tuple[Migration, list[int]]:
-    """As `parse`, and return the lines of empty blocks behind which goose loses SQL."""
+) -> tuple[Migration, list[int], list[int]]:
+    """As `parse`, and return two lists of lines.
+
+    Returns:
+        The migration; the lines of blocks without SQL behind which goose loses SQL; and
+        the lines at which pieces start that a block ended: their text was not cut.
+    """
     version = version_of(name)
     if version is None:
         raise MigrationParseError(
@@ -76,7 +81,7 @@ def parse_noting(
     if is_python(name):
         from mooring.migrate._python import parse_python
 
-        return parse_python(_decoded(text, name), name=name, version=version), []
+        return parse_python(_decoded(text, name), name=name, version=version), [], []
     splitter = _Splitter(name, environ)
     for line in _decoded(text, name).split("\n"):
         splitter.feed(line.removesuffix("\r"))
@@ -88,7 +93,7 @@ def parse_noting(
         down=tuple(splitter.down),
         transaction=splitter.transaction,
     )
-    return migration, splitter.swallowing
+    return migration, splitter.swallowing, splitter.wrapped
 
 
 def _decoded(text: str | bytes, name: str) -> str:
@@ -116,6 +121,7 @@ class _Splitter:
         self.down: list[Statement] = []
         self.transaction = True
         self.swallowing: list[int] = []
+        self.wrapped: list[int] = []
         self._empty = 0  # the line of a block without SQL, if nothing followed it yet
         self._name = name
         self._environ = environ
@@ -137,7 +143,7 @@ class _Splitter:
             return
         elif self._state != _START:
             self._add(self._expanded(line) if self._envsub else line)
-        elif line.strip(_SPACE):
+        elif line.strip(SPACE):
             raise self._error(
                 "there is SQL before '-- +goose Up'",
                 line=self._number,
@@ -161,17 +167,18 @@ class _Splitter:
         self._check_finished()
 
     def _add(self, line: str) -> None:
-        if self._empty and line.strip(_SPACE):
-            self.swallowing.append(self._empty)
-            self._empty = 0
+        if self._empty:
+            if line.strip(SPACE):
+                self.swallowing.append(self._empty)
+            self._empty = 0  # a line of spaces is lost instead
         self._lines.append(line)
-        if not self._begun and line.strip(_SPACE):
+        if not self._begun and line.strip(SPACE):
             self._begun = self._number
         if self._state not in _BLOCKS and _ends_statement(line):
             self._finish()
 
     def _finish(self) -> None:
-        sql = "\n".join(self._lines).strip(_SPACE)
+        sql = "\n".join(self._lines).strip(SPACE)
         self._section.append(Statement(sql=sql, line=self._begun))
         self._clear()
 
@@ -194,17 +201,17 @@ class _Splitter:
             ) from error
 
     def _annotation(self, line: str) -> str:
-        text = line.replace("--", "").replace(_MARK, "", 1).strip(_SPACE)
+        text = line.replace("--", "").replace(_MARK, "", 1).strip(SPACE)
         if line.startswith((" ", "\t")):
             problem = "the annotation is indented"
         elif _MARK in text:
             problem = "there are two '+goose' in one line"
         elif not text:
             problem = "the annotation is empty"
-        elif text.lower() not in _WORDS:
+        elif _folded(text) not in _WORDS:
             problem = f"there is no annotation {text[:40]!r}"
         else:
-            return _WORDS[text.lower()]
+            return _WORDS[_folded(text)]
         raise self._error(
             problem,
             line=self._number,
@@ -232,15 +239,17 @@ class _Splitter:
             self._check_finished()
             self._section = self.down
         elif word == "StatementEnd" and self._has_sql():
+            self.wrapped.append(self._begun)
             self._finish()
-        else:
-            self._empty = self._block if word == "StatementEnd" else 0
+        elif word == "StatementEnd":
+            # After any line that it keeps, a line of spaces too, goose loses nothing.
+            self._empty = 0 if self._lines else self._block
             self._clear()
 
     def _has_sql(self) -> bool:
         # Joined first: the value of a variable may hold lines of its own.
         lines = "\n".join(self._lines).split("\n")
-        return any(line.strip(_SPACE) and not _is_comment(line) for line in lines)
+        return any(line.strip(SPACE) and not _is_comment(line) for line in lines)
 
     def _check_finished(self) -> None:
         if self._begun:
@@ -280,8 +289,13 @@ class _Splitter:
         return MigrationParseError(problem, file=self._name, line=line, hint=hint)
 
 
+def _folded(text: str) -> str:
+    """Return what goose compares: one letter by one, of which the long s is an s."""
+    return text.lower().replace("\u017f", "s")
+
+
 def _is_comment(line: str) -> bool:
-    return line.lstrip(_SPACE).startswith("--")
+    return line.lstrip(SPACE).startswith("--")
 
 
 def _ends_statement(line: str) -> bool:
@@ -290,8 +304,8 @@ def _ends_statement(line: str) -> bool:
     A comment is a word that starts with ``--``, even inside a string.
     """
     comment = line.find("--")
-    while comment > 0 and line[comment - 1] not in _SPACE:
+    while comment > 0 and line[comment - 1] not in SPACE:
         comment = line.find("--", comment + 1)
     if comment >= 0:
         line = line[:comment]
-    return line.rstrip(_SPACE).endswith(";")
+    return line.rstrip(SPACE).endswith(";")

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import attrs
 
+from mooring.core import Unfinished
 from mooring.migrate._files import Batch, Direction, ReadFile
 from mooring.migrate._listing import Listing
 from mooring.migrate._losses import Loss
@@ -42,10 +43,13 @@ class Plan(Listing[PlannedStep]):
     Attributes:
         steps: The migrations, in order; empty if there is nothing to do.
         database: The newest version that is applied now, 0 if none is.
+        unfinished: The file that was begun without a transaction and did not end: a run
+            is refused unless it is told how to go on in it. None if there is none.
     """
 
     steps: tuple[PlannedStep, ...]
     database: int
+    unfinished: Unfinished | None = None
 
     @property
     def parts(self) -> tuple[PlannedStep, ...]:
@@ -63,6 +67,8 @@ def plan_of(
     direction: Direction,
     database: int,
     losses: Iterable[tuple[Loss, ...]] = (),
+    *,
+    unfinished: Unfinished | None = None,
 ) -> Plan:
     """Return the plan of a batch; *losses* has an item for each of its files."""
     lost = list(losses) or [()] * len(batch)
@@ -72,6 +78,7 @@ def plan_of(
             for file, one in zip(batch, lost, strict=True)
         ),
         database=database,
+        unfinished=unfinished,
     )
 
 

@@ -20,8 +20,9 @@ class Rules:
         statement_timeout: Seconds that one statement of a file may run, > 0; None: as
             long as it takes.
         table_lock_timeout: Seconds that one may wait for the locks of others, > 0;
-            None: as long as the engine lets it. While it waits, PostgreSQL lets nobody
-            behind it read the table.
+            None: as the driver has it. While it waits, PostgreSQL lets nobody behind it
+            read the table, so that there it is the store's ``lock_timeout`` for what
+            locks a whole table, and without end for all else.
         lock_retries: How often a unit that waited in vain for such a lock, or was in a
             deadlock, is run again, >= 0, if nothing of it stays: after half a second,
             then each time after twice as long, at most 30 seconds.

@@ -16,6 +16,7 @@ from mooring.core.errors import (
     MigrationFailedError,
     OutcomeUnknownError,
     SerializationError,
+    StatementError,
     StatementNotAllowedError,
     StoreBusyError,
     StoreError,
@@ -340,11 +341,15 @@ class Run:
         if number <= len(statements):
             statement = trail.place(number, cause) if trail else statements[number - 1]
         error = file.failed(cause, statement, state, self._direction)
+        hint = getattr(cause, "hint", None)
+        is_sql = number <= len(statements) and not file.migration.python
+        if is_sql and isinstance(cause, StatementError):
+            from mooring.migrate._cut import explain
+
+            cure = explain(error, file, self._direction, statement, self._store)
+            hint = cure or hint
         if trail and (stay or file.stays):
-            on = trail.go_on(stay)
-            error.hint = (
-                f"{getattr(cause, 'hint', None) or 'correct what failed'}; {on}"
-            )
+            error.hint = f"{hint or 'correct what failed'}; {trail.go_on(stay)}"
         return error
 
     def _state(self, unit: MigrationUnit, file: ReadFile, kept: str) -> tuple[str, int]:

@@ -135,8 +135,16 @@ class Trail:
 
     def _digest(self, done: int) -> str:
         """Fingerprint the first statements, as the file has them."""
-        texts = [self._file.as_written(one) for one in self.statements[:done]]
+        texts = [self._as_written(one) for one in self.statements[:done]]
         return digest("\n".join(texts).encode()) if len(texts) == done else ""
+
+    def _as_written(self, statement: Statement) -> str:
+        """Return the statement's own text, without others that share its lines.
+
+        Where ENVSUB put something in, the lines: a value may be another next time.
+        """
+        lines = self._file.as_written(statement)
+        return statement.sql if statement.sql in lines else lines
 
 
 def _split(unit: MigrationUnit, sql: str) -> Sequence[tuple[int, str]]:

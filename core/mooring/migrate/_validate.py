@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
-from mooring.core import File
+from mooring.core import Dialect, File
 from mooring.core.errors import MigrationParseError
-from mooring.migrate._cut import cut
+from mooring.migrate._cut import cuts
 from mooring.migrate._filename import claims_version, is_python, version_of
 from mooring.migrate._files import content
 from mooring.migrate._parse import parse_noting
@@ -35,7 +35,10 @@ class Finding(NamedTuple):
 
 
 def validate(
-    source: Source, *, environ: Mapping[str, str] | None = None
+    source: Source,
+    *,
+    environ: Mapping[str, str] | None = None,
+    dialect: Dialect | None = None,
 ) -> tuple[Finding, ...]:
     """Read every file of *source* in both directions, and tell all that is wrong.
 
@@ -44,6 +47,8 @@ def validate(
     Args:
         source: The files.
         environ: As in `parse`.
+        dialect: What the SQL of the engine looks like that the files are for, to tell
+            what is cut in two; None: as any engine takes it. `Migrator.validate` knows.
 
     Returns:
         What was found, by file and line; empty if all is well.
@@ -53,7 +58,7 @@ def validate(
     except MigrationParseError as error:
         return (_error(error),)
     files = [file for file in entries if claims_version(file.name)]
-    found = [one for file in files for one in _in_file(file, environ)]
+    found = [one for file in files for one in _in_file(file, environ, dialect)]
     found += _in_names(files)
     beside = [file for file in entries if file not in files and is_python(file.name)]
     found += [one for file in beside for one in _in_module_beside(file)]
@@ -65,12 +70,15 @@ def validate(
     return tuple(sorted(found, key=lambda one: (one.file, one.line or 0)))
 
 
-def _in_file(file: File, environ: Mapping[str, str] | None) -> Iterator[Finding]:
+def _in_file(
+    file: File, environ: Mapping[str, str] | None, dialect: Dialect | None
+) -> Iterator[Finding]:
     try:
-        migration, empty = parse_noting(content(file), name=file.name, environ=environ)
+        found = parse_noting(content(file), name=file.name, environ=environ)
     except MigrationParseError as error:
         yield _error(error)
         return
+    migration, empty, wrapped = found
     for line in empty:
         yield _warning(
             file.name,
@@ -80,16 +88,9 @@ def _in_file(file: File, environ: Mapping[str, str] | None) -> Iterator[Finding]
         )
     if migration.python:
         return
-    for statement in (*migration.up, *migration.down):
-        if (place := cut(statement.sql)) is not None:
-            offset, what = place
-            yield _warning(
-                file.name,
-                statement.line + statement.sql.count("\n", 0, offset),
-                f"{what} begins here, and the ';' at the end of a line cuts it in two",
-                "wrap the statement in '-- +goose StatementBegin' and"
-                " '-- +goose StatementEnd'",
-            )
+    for statements in (migration.up, migration.down):
+        for cut in cuts(statements, wrapped, dialect):
+            yield _warning(file.name, cut.line, cut.problem, cut.hint)
 
 
 def _in_module_beside(file: File) -> Iterator[Finding]:

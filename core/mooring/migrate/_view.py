@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from mooring.core import AppliedRow, File, Migratable, driver_folder
+from mooring.core import AppliedRow, File, Migratable, Unfinished, driver_folder
 from mooring.core.errors import MigrationError, UnsupportedByDriver
 from mooring.migrate._source import Source
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mooring.migrate._plan import Plan
     from mooring.migrate._repair import Repair
     from mooring.migrate._status import Status
+    from mooring.migrate._validate import Finding
 
 
 class View:
@@ -36,9 +37,10 @@ class View:
     def at_head(self) -> bool:
         """Return whether every file is applied and nothing else is.
 
-        No file is opened, no lock taken, nothing written.
+        One that is undone in part, without a transaction, is not applied. No file is
+        opened, no lock taken, nothing written.
         """
-        return self._applied().keys() == self._source.files().keys()
+        return is_head(self._source.files(), self._applied())
 
     def require_head(self) -> None:
         """Raise unless every file is applied; nothing is changed.
@@ -47,10 +49,10 @@ class View:
             MigrationsPendingError: The database is behind; it says which are pending.
             MigrationOrderError: What is pending is below the newest applied version.
             DatabaseAheadError: It was migrated by a newer release.
+            MigrationUnfinishedError: One is undone in part.
         """
         files, applied = self._source.files(), self._applied()
-        if files.keys() != applied.keys():
-            self._choice(files, applied).require_none()
+        self._require_head(files, applied)
         self._note(files, applied)
 
     def status(self, *, content: bool = True, timeout: float | None = None) -> "Status":
@@ -67,7 +69,7 @@ class View:
         from mooring.migrate._status import status_of
 
         files, applied = self._source.files(), self._applied(timeout)
-        unfinished = self._store.migration_unfinished(self._source.table)
+        unfinished = self._unfinished()
         return status_of(files, applied, unfinished, content=content)
 
     def plan(
@@ -86,7 +88,7 @@ class View:
 
         Raises:
             MigrationError: What `up` would raise before it changes anything, but for a
-                file that did not end, which `status` tells.
+                file that did not end, which the plan tells.
         """
         from mooring.migrate._files import read_files, refuse_changed
         from mooring.migrate._plan import plan_of
@@ -95,7 +97,9 @@ class View:
         choice = self._choice(files, applied)
         pending = choice.pending(to=to, steps=steps, allow_missing=allow_missing)
         refuse_changed(files, applied)
-        return plan_of(read_files(files, pending), "up", max(applied, default=0))
+        batch = read_files(files, pending)
+        newest = max(applied, default=0)
+        return plan_of(batch, "up", newest, unfinished=self._unfinished())
 
     def plan_down(self, *, to: int | None = None, steps: int | None = None) -> "Plan":
         """Return what `down` would undo, and what goes with it; nothing is locked.
@@ -107,7 +111,8 @@ class View:
             steps: As in `down`.
 
         Raises:
-            MigrationError: What `down` would raise before it changes anything.
+            MigrationError: What `down` would raise before it changes anything, but for
+                a file that did not end, which the plan tells.
         """
         from mooring.migrate._files import read_files
         from mooring.migrate._losses import losses_of
@@ -121,7 +126,9 @@ class View:
             () if file.migration.python else losses_of(self._store, file.migration.down)
             for file in batch
         ]
-        return plan_of(batch, "down", max(applied, default=0), losses)
+        newest = max(applied, default=0)
+        unfinished = self._unfinished()
+        return plan_of(batch, "down", newest, losses, unfinished=unfinished)
 
     def plan_repair(self, versions: Collection[int] | None = None) -> "Repair":
         """Return what `repair` would correct; nothing is locked or written.
@@ -135,8 +142,25 @@ class View:
         """
         from mooring.migrate._repair import repair_of
 
-        unfinished = self._store.migration_unfinished(self._source.table)
-        return repair_of(self._source.files(), self._applied(), unfinished, versions)
+        files, applied = self._source.files(), self._applied()
+        return repair_of(files, applied, self._unfinished(), versions)
+
+    def validate(
+        self, *, environ: Mapping[str, str] | None = None
+    ) -> "tuple[Finding, ...]":
+        """Check every file, both directions, as `mooring.migrate.validate` does.
+
+        Whether a ``;`` cuts something in two is told by the rules of the store's
+        engine. The database is not asked for anything.
+
+        Args:
+            environ: As in `parse`.
+        """
+        from mooring.migrate._cut import dialect_of
+        from mooring.migrate._validate import validate
+
+        dialect = dialect_of(self._store)
+        return validate(self._source, environ=environ, dialect=dialect)
 
     def wait(self, *, timeout: float) -> "Waited":
         """Wait until somebody else has applied every file.
@@ -146,6 +170,7 @@ class View:
 
         Raises:
             MigrationsPendingError: Something is still pending when the time is over.
+            MigrationUnfinishedError: Or one is still undone in part.
             DatabaseAheadError: At once: it was migrated by a newer release.
             StoreError: The store does not answer, and still does not at the end.
         """
@@ -156,7 +181,7 @@ class View:
 
         def look() -> int:
             applied = self._applied()
-            self._choice(files, applied).require_none(allow_missing=True)
+            self._require_head(files, applied, allow_missing=True)
             return max(applied, default=0)
 
         version, seconds = wait_until(look, timeout)
@@ -165,6 +190,27 @@ class View:
     def _applied(self, timeout: float | None = None) -> dict[int, AppliedRow]:
         rows = self._store.migration_versions(self._source.table, timeout=timeout)
         return {row.version: row for row in rows or ()}
+
+    def _require_head(
+        self,
+        files: Mapping[int, File],
+        applied: Mapping[int, AppliedRow],
+        *,
+        allow_missing: bool = False,
+    ) -> None:
+        if is_head(files, applied):
+            return
+        self._choice(files, applied).require_none(allow_missing=allow_missing)
+        unfinished = self._unfinished()
+        if unfinished is not None:
+            from mooring.migrate._trail import unfinished_error
+
+            file = files.get(unfinished.version)
+            name = file.name if file else f"version {unfinished.version}"
+            raise unfinished_error(unfinished, name)
+
+    def _unfinished(self) -> "Unfinished | None":
+        return self._store.migration_unfinished(self._source.table)
 
     def _choice(self, files: Mapping[int, File], applied: Collection[int]) -> "Choice":
         from mooring.migrate._choice import Choice
@@ -182,6 +228,13 @@ class View:
                 applied=len(versions & files.keys()),
                 known=len(files),
             )
+
+
+def is_head(files: Mapping[int, File], applied: Mapping[int, AppliedRow]) -> bool:
+    """Return whether just the *files* are applied, and none of them undone in part."""
+    return files.keys() == applied.keys() and not any(
+        row.undoing for row in applied.values()
+    )
 
 
 def _own_source(store: Any) -> Source:

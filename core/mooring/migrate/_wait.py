@@ -4,7 +4,12 @@ from collections.abc import Callable
 from time import monotonic, sleep
 from typing import Final
 
-from mooring.core.errors import ArgumentError, MigrationsPendingError, StoreError
+from mooring.core.errors import (
+    ArgumentError,
+    MigrationsPendingError,
+    MigrationUnfinishedError,
+    StoreError,
+)
 
 # Seconds between two looks; longer each time.
 _FIRST_PAUSE: Final = 0.05
@@ -33,8 +38,9 @@ def wait_until(look: Callable[[], int], timeout: float) -> tuple[int, float]:
     while True:
         try:
             return look(), monotonic() - started
-        except (MigrationsPendingError, StoreError) as error:
-            waits = isinstance(error, MigrationsPendingError) or error.retryable
+        except (MigrationsPendingError, MigrationUnfinishedError, StoreError) as error:
+            # One that did not end may be somebody's who is at it.
+            waits = not isinstance(error, StoreError) or error.retryable
             left = started + timeout - monotonic()
             if not waits or left <= 0:
                 raise

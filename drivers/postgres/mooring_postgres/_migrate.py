@@ -39,6 +39,7 @@ class PostgresMigrationSession:
         self._table = table
         self._timeout = timeout
         self._limit: float | None = None
+        self._has_bounds = False
 
     def __enter__(self) -> Self:
         """Connect past any pooler, and wait for the lock."""
@@ -81,6 +82,7 @@ class PostgresMigrationSession:
 
     def limit(self, *, statement: float | None, lock: float | None) -> None:
         """Bound what the files execute; see `core.LimitsStatements`."""
+        self._has_bounds = lock is not None
         bounds = {"statement_timeout": statement, "lock_timeout": lock}
         settings = "; ".join(
             f"SET {name} = {milliseconds(seconds)}"
@@ -110,6 +112,7 @@ class PostgresMigrationSession:
             reset=self._reset,
             limit=self._limit,
             transaction=transaction,
+            waits=not self._has_bounds and self._store.config.lock_timeout > 0,
         )
 
     def _tables(self) -> PostgresVersions:

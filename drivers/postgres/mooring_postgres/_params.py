@@ -42,7 +42,7 @@ def connection_params(
     Args:
         config: The configuration.
         migration: For migrations: where migration_conn_string leads, if it is set, and
-            without limits on how long a statement runs or waits.
+            without a limit on how long a statement runs.
         environ: The environment of the process.
 
     Raises:
@@ -88,7 +88,8 @@ def session_settings(
     idle = config.idle_in_transaction_timeout
     settings = {
         "statement_timeout": milliseconds(0 if migration else config.statement_timeout),
-        "lock_timeout": milliseconds(0 if migration else config.lock_timeout),
+        # Of a migration, for what locks whole tables; see `PostgresUnit`.
+        "lock_timeout": milliseconds(config.lock_timeout),
         "idle_in_transaction_session_timeout": milliseconds(idle),
         "TimeZone": "UTC",
     }

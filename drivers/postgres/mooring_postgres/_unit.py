@@ -32,6 +32,16 @@ _UNDOES: Final = re.compile(
     r"(ABORT|ROLLBACK(?!\s+(WORK\s+|TRANSACTION\s+)?TO\b)|PREPARE\s+TRANSACTION)\b",
     re.IGNORECASE,
 )
+# What waits for a whole table and lets nobody behind it read that (PostgreSQL, section
+# 13.3.1, "Table-Level Locks"); others wait for rows.
+_LOCKS_TABLES: Final = re.compile(
+    r"(ALTER|CLUSTER|CREATE|DROP|LOCK|REFRESH|REINDEX|TRUNCATE)\b", re.IGNORECASE
+)
+_SETS_WAIT: Final = re.compile(
+    r"SET\s+((LOCAL|SESSION)\s+)?lock_timeout|set_config\s*\(\s*'lock_timeout",
+    re.IGNORECASE,
+)
+_ROLLS_BACK: Final = re.compile(r"ROLLBACK\b", re.IGNORECASE)
 # Deferrable constraints, and whether a transaction begins with them deferred. SET
 # CONSTRAINTS takes all that have one name: those with one that cannot be are left out.
 # So are those in schemas that this role may not use: it has changed nothing there.
@@ -68,6 +78,10 @@ class PostgresUnit:
         limit: Seconds to wait for the end of a file's statement, None without end.
         transaction: Whether the unit is one. A file may end it itself, as with goose:
             what comes behind stands alone, the note of its version too.
+        waits: Whether only what locks whole tables has the session's ``lock_timeout``,
+            so that it is tried again, and all else waits as long as it takes: what
+            locks rows keeps no reader waiting, and what stays is never tried again.
+            Else everything has it.
 
     Attributes:
         kept: How many pieces stay if the unit fails, from the first on.
@@ -81,7 +95,13 @@ class PostgresUnit:
         reset: str,
         limit: float | None,
         transaction: bool,
+        waits: bool,
     ) -> None:
+        self._waits = waits
+        # Whether lock_timeout is set to 0; None where nobody knows.
+        self._without_end: bool | None = False
+        # The file sets its own.
+        self._sets_wait = False
         self._session = session
         self._versions = versions
         self._reset = reset
@@ -137,7 +157,7 @@ class PostgresUnit:
     def lend(self) -> "Iterator[Session]":
         """Lend the session to a file in Python; see `core.LendsConnection`."""
         with self._session.limited(self._limit):
-            lent: Any = _Lent(self._session, self._run)
+            lent: Any = _Lent(self._session, self._run, self._forget_wait)
             yield lent
 
     def split(self, sql: str) -> Iterable[tuple[int, str]]:
@@ -193,6 +213,8 @@ class PostgresUnit:
                 hint="remove it, or put `-- +goose NO TRANSACTION` into the file",
             )
         was_in_transaction = session.in_transaction
+        if self._waits:
+            self._bound_wait(statement)
         try:
             with session.limited(self._limit):
                 session.control_single(statement)
@@ -220,6 +242,10 @@ class PostgresUnit:
         self, statement: "Statement", text: str, values: tuple[object, ...]
     ) -> "Result":
         """Run a statement of a file in Python."""
+        if self._waits:
+            # From its verb on: a comment may stand before it.
+            start = max(statement.sql.upper().find(statement.verb), 0)
+            self._bound_wait(statement.sql[start:])
         builds_index = _CONCURRENT_INDEX.search(statement.sql) is not None
         if builds_index:
             self._texts.append(statement.sql)
@@ -235,6 +261,23 @@ class PostgresUnit:
             self._refuse_invalid_indexes()
         return result
 
+    def _forget_wait(self) -> None:
+        """Note that what was set may have gone back, with what was rolled back."""
+        self._without_end = None
+
+    def _bound_wait(self, statement: str) -> None:
+        """Let *statement* wait for whole tables for a time, for rows without end."""
+        if self._sets_wait or _SETS_WAIT.search(statement):
+            self._sets_wait = True
+            return
+        stays = not self._transaction or self._was_committed
+        without_end = stays or _LOCKS_TABLES.match(statement) is None
+        if without_end != self._without_end:
+            setting = "SET lock_timeout = 0" if without_end else "RESET lock_timeout"
+            self._session.control(setting)
+        # To a savepoint, settings go back as well.
+        self._without_end = None if _ROLLS_BACK.match(statement) else without_end
+
     def _end_file(self) -> None:
         """Leave the session to the version tables, and to the next file, as it was."""
         self._is_noted = self._is_alone
@@ -242,6 +285,7 @@ class PostgresUnit:
             with self._session.limited(self._limit):
                 self._check_constraints()
         self._session.control(self._reset)
+        self._without_end = self._sets_wait = False
         if self._is_noted:
             self._begin()  # both tables change together
 
@@ -298,12 +342,28 @@ class PostgresUnit:
 class _Lent:
     """The session of a unit, whose statements the unit looks at."""
 
-    def __init__(self, session: PostgresSession, run: "Callable[..., Result]") -> None:
+    def __init__(
+        self,
+        session: PostgresSession,
+        run: "Callable[..., Result]",
+        rolled_back: "Callable[[], None]",
+    ) -> None:
         self._session = session
+        self._rolled_back = rolled_back
         self.run = run
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._session, name)
+
+    def rollback(self) -> None:
+        """Roll back; see `core.Session`."""
+        self._session.rollback()
+        self._rolled_back()
+
+    def rollback_to(self, name: str) -> None:
+        """Undo what came after a savepoint, and release it."""
+        self._session.rollback_to(name)
+        self._rolled_back()
 
 
 def _runs_alone(cause: BaseException | None) -> bool:

@@ -48,9 +48,7 @@ def _refuse_open_comment(rest: str, start: int) -> None:
             error = StatementNotAllowedError(
                 "the comment that begins here is never closed, so the SQL behind it"
                 " would be left out",
-                hint="close it with */; a comment with a ';' at the end of a line"
-                " belongs between '-- +goose StatementBegin' and"
-                " '-- +goose StatementEnd'",
+                hint="close it with */",
             )
             error.offset = start + match.start()
             raise error

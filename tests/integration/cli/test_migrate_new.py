@@ -1,6 +1,9 @@
 """``mooring migrate new``: files that are ready to be filled."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -58,3 +61,57 @@ def test_a_file_in_python_is_one_that_can_be_run(
         Path(path).name
     ]
     assert len(migrate.Migrator(store, source).down()) == 1
+
+
+def test_nothing_is_overwritten_and_no_file_of_the_run_stays(
+    run: Run, tmp_path: Path
+) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    second.mkdir()
+    # Whichever second it is when the command gets there.
+    now = datetime.now(UTC)
+    for seconds in range(60):
+        name = f"{now + timedelta(seconds=seconds):%Y%m%d%H%M%S}_a.sql"
+        (second / name).write_text("mine")
+    done = run("migrate", "new", "a", "--dir", str(first), "--dir", str(second))
+
+    assert done.code == 2
+    assert "cannot be written: File exists; no file was left" in done.err
+    assert str(second) in done.err
+    assert list(first.iterdir()) == []
+    assert {path.read_text() for path in second.iterdir()} == {"mine"}
+
+
+# As on a full disk: no byte may be written to a file.
+FULL = """
+import resource, sys
+_, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+from mooring.cli import main
+main()
+"""
+
+
+def test_a_file_that_could_not_be_written_is_removed(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+    options = ("--dir", "first", "--dir", "second")
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", FULL, "migrate", "new", "a", *options],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "_a.sql cannot be written: File too large; no file was left" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.rglob("*.sql")) == []
+
+
+def test_a_file_stands_where_a_folder_should(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = run("migrate", "new", "a", "--dir", "file")
+    assert done.code == 2
+    assert "no folder 'file'" in done.err

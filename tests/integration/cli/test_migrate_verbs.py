@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mooring import core
 
 Run = Callable[..., Any]
 
@@ -99,6 +100,29 @@ def test_sql_without_a_dry_run_is_a_usage_error(run: Run, verb: str) -> None:
     assert run("migrate", verb, URL, "--sql").code == 2
 
 
+def test_a_plan_says_that_a_file_did_not_end(run: Run, tmp_path: Path) -> None:
+    run("migrate", "up", URL)
+    change(
+        tmp_path,
+        "UPDATE mooring_migrations SET direction = 'down', done = 2, running = 0,"
+        f" ran = '' WHERE version_id = {NEWEST}",
+    )
+    for verb in (["plan"], ["down", "--dry-run"]):
+        done = run("migrate", *verb, URL)
+        document = run("migrate", *verb, URL, "--json").document
+        assert done.code == 0
+        assert f"{NEWEST} did not end: 2 of its statements ran" in done.err
+        assert "mooring migrate down --resume app.db" in done.err
+        assert document["unfinished"] == {
+            "version": NEWEST,
+            "direction": "down",
+            "done": 2,
+            "running": False,
+        }
+    assert run("migrate", "up", URL).code != 0
+    assert run("migrate", "wait", URL, "--timeout", "0").code != 0
+
+
 # -- redo and reset -------------------------------------------------------------------
 
 
@@ -129,6 +153,35 @@ def test_what_undoes_says_what_goes_and_asks(
     assert "table api_keys: 0 rows" in done.stderr
     assert "Go on?" in done.stderr
     assert ("nothing was undone" in done.stderr) == bool(code)
+
+
+@pytest.mark.parametrize("verb", ["down", "redo", "reset"])
+def test_what_was_shown_is_undone_and_nothing_else(
+    run: Run, tmp_path: Path, verb: str
+) -> None:
+    run("migrate", "up", URL)
+    # It has shown its list, and waits for the lock, while somebody undoes the newest.
+    opened: Any = core.open(f"sqlite:{tmp_path}/app.db", migrate="skip")
+    with (
+        opened as store,
+        store.migration_session("goose_db_version", timeout=5) as session,
+    ):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "mooring.cli", "migrate", verb, URL, "--yes"],
+            cwd=tmp_path,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stderr is not None
+        assert "table api_keys" in process.stderr.readline()
+        with session.unit(transaction=True) as unit:
+            unit.execute("DROP TABLE api_keys")
+            unit.unrecord(NEWEST)
+    _, told = process.communicate(timeout=60)
+
+    assert process.returncode == 1
+    assert "somebody else migrated in between, nothing was changed" in told
+    assert states(run) == ["applied"] * 3 + ["pending"]
 
 
 # -- out of order, wait, stamp --------------------------------------------------------

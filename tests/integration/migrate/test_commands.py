@@ -189,6 +189,20 @@ def test_line_endings_are_no_change(migrator: migrate.Migrator, folder: Path) ->
     assert len(migrator.up()) == 2
 
 
+def test_a_file_that_cannot_be_read_ends_a_run_before_it_begins(
+    store: core.SqlStore, migrator: migrate.Migrator, folder: Path
+) -> None:
+    # Whoever runs the tests may be allowed to read everything.
+    (folder / "10_d.sql").unlink()
+    (folder / "10_d.sql").symlink_to(folder / "gone.sql")
+    for call in (migrator.up, migrator.plan, lambda: migrator.stamp(to=10)):
+        with pytest.raises(core.MigrationParseError, match="cannot be read") as caught:
+            call()
+        assert caught.value.file == "10_d.sql"
+    assert applied(store) == []
+    assert there_are(store) == ""
+
+
 # -- down, redo, reset ----------------------------------------------------------------
 
 
@@ -226,6 +240,48 @@ def test_redo_undoes_and_applies_the_same_ones(
         0,
     ]
     assert migrator.at_head()
+
+
+@pytest.mark.parametrize(
+    ("count", "told"),
+    [
+        (1, "10 was undone, and stays so"),
+        (3, "9, 10 were undone before, and stay so"),
+    ],
+)
+def test_redo_says_what_stays_undone_when_it_cannot_be_applied_again(
+    store: core.SqlStore,
+    migrator: migrate.Migrator,
+    migration_file: MigrationFile,
+    count: int,
+    told: str,
+) -> None:
+    migrator.up()
+    number, name = (10, "d") if count == 1 else (9, "c")
+    migration_file(f"{number}_{name}.sql", "SELEC;", down=f"DROP TABLE {name};")
+    migrator.repair()
+    with pytest.raises(core.MigrationFailedError) as caught:
+        migrator.redo(steps=count)
+
+    assert told in caught.value.message
+    assert told in caught.value.state
+    left = [1, 2, 9] if count == 1 else [1, 2]
+    assert f"the database is at version {left[-1]}" in caught.value.state
+    assert applied(store) == left
+
+
+def test_a_redo_that_is_stopped_says_what_was_undone(
+    store: core.SqlStore, source: migrate.Source
+) -> None:
+    def stop(event: migrate.Event) -> None:
+        if event.kind == "start" and event.step.direction == "up" and applied(store):
+            raise KeyboardInterrupt
+
+    migrate.Migrator(store, source).up()
+    with pytest.raises(KeyboardInterrupt) as caught:
+        migrate.Migrator(store, source, progress=stop).redo(steps=2)
+    assert "9, 10: undone before; look" in caught.value.__notes__[-1]
+    assert applied(store) == [1, 2]
 
 
 def test_what_goes_is_told_with_its_rows(

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from threading import Timer
 from time import monotonic, sleep
 from typing import Any
 
@@ -153,10 +154,32 @@ def test_several_statements_in_one_piece_are_told_apart(
         assert error.column > len(GOOD[2])
     mended = [line.replace(BAD, "INSERT INTO a VALUES (3);") for line in piece]
     source = migration_file("1_a.sql", *mended, head=HEAD)
+    # What ran is not what changed, though both are in one line.
+    migrate.Migrator(store, source).up(resume="again")
+    assert rows(store) == [1, 2, 3, 4]
+
+
+def test_what_ran_may_not_change_in_a_line_that_it_shares(
+    store: core.SqlStore, migration_file: MigrationFile
+) -> None:
+    fail(store, migration_file("1_a.sql", *GOOD[:2], f"{GOOD[2]} {BAD}", head=HEAD))
+    changed = f"INSERT INTO a VALUES (5); {GOOD[1]}"
+    source = migration_file("1_a.sql", *GOOD[:2], changed, head=HEAD)
     with pytest.raises(core.MigrationError, match="other statements"):
-        # The line that ran is the line that was changed: it cannot be told apart.
         migrate.Migrator(store, source).up(resume="again")
     assert rows(store) == [1, 2]
+
+
+def test_a_value_may_be_another_when_it_goes_on(
+    store: core.SqlStore, migration_file: MigrationFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NUMBER", "2")
+    lines = ("-- +goose ENVSUB ON", *GOOD[:2], "INSERT INTO a VALUES ($NUMBER);")
+    fail(store, migration_file("1_a.sql", *lines, BAD, head=HEAD))
+    monkeypatch.setenv("NUMBER", "7")
+    source = migration_file("1_a.sql", *lines, "INSERT INTO a VALUES (3);", head=HEAD)
+    migrate.Migrator(store, source).up(resume="again")
+    assert rows(store) == [1, 2, 3]
 
 
 def test_a_transaction_of_the_file_s_own_counts_as_a_whole(
@@ -193,6 +216,84 @@ def test_the_way_back_goes_on_as_well(
     assert len(migrator.down(resume="again")) == 1
     assert migrator.status().state == "pending"
     assert migrator.status().unfinished is None
+
+
+def test_what_is_undone_in_part_is_not_at_head(
+    store: Any, migration_file: MigrationFile, open_store: Callable[[], Any]
+) -> None:
+    def write(*down: str) -> migrate.Source:
+        return migration_file("1_a.sql", *GOOD, down="\n".join(down), head=HEAD)
+
+    source = write("DELETE FROM a WHERE x = 1;", "DELETE FROM nowhere;")
+    migrator = migrate.Migrator(store, source)
+    migrator.up()
+    assert migrator.at_head()
+    with pytest.raises(core.MigrationFailedError):
+        migrator.down()
+
+    (row,) = store.migration_versions("goose_db_version")
+    assert row.undoing
+    assert row.digest is not None
+    assert not migrator.at_head()
+    for call in (
+        migrator.require_head,
+        migrator.ensure_head,
+        migrator.up,
+        lambda: migrator.wait(timeout=0.2),
+    ):
+        with pytest.raises(core.MigrationUnfinishedError, match="going down") as caught:
+            call()
+        assert "down --resume" in str(caught.value.hint)
+    assert rows(store) == [2]
+
+    # Whoever waits goes on when somebody has said that it counts as applied.
+    Timer(0.2, migrate.Migrator(open_store(), source).repair).start()
+    assert migrator.wait(timeout=PATIENCE).version == 1
+    assert migrator.at_head()
+
+
+def test_so_it_is_where_its_file_is_gone(
+    store: Any, migration_file: MigrationFile, tmp_path: Path
+) -> None:
+    migration_file("1_a.sql", *GOOD, down="DROP TABLE a;\nDROP TABLE a;", head=HEAD)
+    source = migration_file("2_b.sql", "CREATE TABLE b (x int);")
+    migrator = migrate.Migrator(store, source)
+    migrator.up(to=1)
+    with pytest.raises(core.MigrationFailedError):
+        migrator.down()
+    migrator.stamp(to=2)
+    (tmp_path / "files" / "1_a.sql").unlink()
+    with pytest.raises(core.MigrationUnfinishedError, match="version 1 did not end"):
+        migrator.require_head()
+
+
+def test_so_it_is_where_another_tool_applied_it(
+    store: Any, migration_file: MigrationFile
+) -> None:
+    source = migration_file(
+        "1_a.sql", *GOOD, down="DROP TABLE a;\nDROP TABLE nowhere;", head=HEAD
+    )
+    migrator = migrate.Migrator(store, source)
+    migrator.up()
+    store.execute("DELETE FROM mooring_migrations")
+    assert migrator.at_head()
+    with pytest.raises(core.MigrationFailedError):
+        migrator.down()
+    assert not migrator.at_head()
+    assert migrator.status()[0].digest is None
+
+
+def test_a_plan_tells_of_a_file_that_did_not_end(
+    store: core.SqlStore, migration_file: MigrationFile
+) -> None:
+    source = migration_file("1_a.sql", *GOOD, BAD, head=HEAD)
+    migrator = migrate.Migrator(store, source)
+    assert migrator.plan().unfinished is None
+    fail(store, source)
+    for plan in (migrator.plan(), migrator.plan_down()):
+        assert plan.unfinished is not None
+        assert (plan.unfinished.version, plan.unfinished.done) == (1, 3)
+    assert migrator.plan().versions == (1,)
 
 
 def test_nothing_is_undone_beside_a_file_that_did_not_end(

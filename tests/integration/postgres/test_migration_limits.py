@@ -166,6 +166,123 @@ def test_what_stays_is_never_run_again(
     assert "retry" not in [event.kind for event in told]
 
 
+# Without rules
+
+
+def test_what_locks_a_table_waits_as_long_as_the_store_s_statements_and_again(
+    open_postgres: OpenPostgres, migration_file: MigrationFile, plain: Plain
+) -> None:
+    plain.execute("CREATE TABLE a (x int)")
+    source = migration_file("1_a.sql", "SELECT 1;", "ALTER TABLE a ADD y int;")
+    told: list[str] = []
+
+    def let_go(event: migrate.Event) -> None:
+        if event.kind == "retry":
+            told.append(event.message)
+            plain.execute("ROLLBACK")
+
+    store = open_postgres(migrate="skip", lock_timeout=0.05)
+    plain.execute("BEGIN; LOCK TABLE a")
+    migrate.Migrator(store, source, progress=let_go).up()
+
+    (message,) = told
+    assert message.startswith("1_a.sql:3")
+    assert columns(plain, "a") == ["x", "y"]
+
+
+@pytest.mark.parametrize(
+    ("head", "sql"),
+    [
+        ("", "UPDATE a SET x = x + 1;"),
+        (NO_TRANSACTION, "ALTER TABLE a ADD y int;"),
+    ],
+    ids=["rows", "no transaction"],
+)
+def test_what_keeps_no_reader_waiting_or_is_never_run_again_waits_without_end(
+    open_postgres: OpenPostgres,
+    migration_file: MigrationFile,
+    plain: Plain,
+    other: Plain,
+    spawn: Spawn,
+    head: str,
+    sql: str,
+) -> None:
+    plain.execute("CREATE TABLE a (x int); INSERT INTO a VALUES (1)")
+    source = migration_file("1_a.sql", "CREATE TABLE b (x int);", sql, head=head)
+    told: list[str] = []
+    migrator = migrate.Migrator(
+        open_postgres(migrate="skip", lock_timeout=0.01),
+        source,
+        progress=lambda event: told.append(event.kind),
+    )
+    other.execute("BEGIN; UPDATE a SET x = 5")
+    running = spawn(migrator.up)
+    while not plain.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchall():
+        assert not running.done()
+        sleep(0.01)
+    sleep(0.1)
+    other.execute("COMMIT")
+
+    assert len(running.result(20)) == 1
+    assert "retry" not in told
+
+
+NOTE = "INSERT INTO noted SELECT current_setting('lock_timeout');"
+MAKE = "CREATE TABLE t{} AS SELECT current_setting('lock_timeout') AS x;"
+KEEP = "INSERT INTO noted SELECT x FROM t{};"
+
+
+ONE = [NOTE, MAKE, KEEP]
+BACK = ["SAVEPOINT s;", MAKE, "ROLLBACK TO s;", *ONE]
+
+
+@pytest.mark.parametrize(
+    ("transaction", "head", "lines", "noted"),
+    [
+        ("each", "", ONE, ["0", "5s"]),
+        ("all", "", ONE, ["0", "5s"]),
+        ("each", "", BACK, ["0", "5s"]),
+        ("each", "", ["SET LOCAL lock_timeout = '7s';", *ONE], ["7s", "7s"]),
+        (
+            "all",
+            "",
+            ["SELECT set_config('lock_timeout', '7s', true);", *ONE],
+            ["7s"] * 2,
+        ),
+        ("each", "", ["COMMIT;", *ONE], ["0", "0"]),
+        ("each", NO_TRANSACTION, ONE, ["0", "0"]),
+        ("each", NO_TRANSACTION, ["BEGIN;", MAKE, KEEP, "COMMIT;"], ["0"]),
+    ],
+)
+def test_each_statement_of_each_file_has_the_bound_that_it_needs(
+    open_postgres: OpenPostgres,
+    migration_file: MigrationFile,
+    plain: Plain,
+    transaction: Any,
+    head: str,
+    lines: list[str],
+    noted: list[str],
+) -> None:
+    plain.execute("CREATE TABLE noted (x text)")
+    for number in (1, 2):
+        made = [line.format(number) for line in lines]
+        source = migration_file(f"{number}_a.sql", *made, head=head)
+    store = open_postgres(migrate="skip", lock_timeout=5)
+    migrate.Migrator(store, source).up(transaction=transaction)
+
+    found = [x for (x,) in plain.execute("SELECT x FROM noted").fetchall()]
+    assert found == 2 * noted
+
+
+def test_a_store_without_a_bound_has_none_here(
+    open_postgres: OpenPostgres, migration_file: MigrationFile, plain: Plain
+) -> None:
+    plain.execute("CREATE TABLE noted (x text)")
+    source = migration_file("1_a.sql", MAKE.format(1), KEEP.format(1))
+    migrate.Migrator(open_postgres(migrate="skip", lock_timeout=0), source).up()
+    assert plain.execute("SELECT x FROM noted").fetchall() == [("0",)]
+
+
 def test_bounds_hold_for_each_file_and_a_file_may_have_its_own(
     open_postgres: OpenPostgres, migration_file: MigrationFile, plain: Plain
 ) -> None:

@@ -3,8 +3,9 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mooring.core import StatementNotAllowedError, split_statements
+from mooring.core import StatementNotAllowedError, open_end, split_statements
 from mooring.core._dialect import Dialect
+from mooring.core._lexer import tokens
 
 SEVERAL = {
     "plain": ("SELECT 1; SELECT 2;", ["SELECT 1", "SELECT 2"]),
@@ -105,3 +106,44 @@ def test_what_else_is_never_closed_is_left_to_the_engine(
     found = list(split_statements(f"SELECT 1; {last}", percent))
 
     assert found == [(0, "SELECT 1"), (10, last)]
+
+
+OPEN = {
+    "a string": ("SELECT 1; SELECT 'a;", (17, "string")),
+    "from its first quote on": ("SELECT 'it''s", (7, "string")),
+    "with backslashes": ("SELECT E'a\\'", (7, "string")),
+    "a name": ('SELECT "a""b', (7, "name")),
+    "a body": ("SELECT '$$', $a$ $$ ", (13, "body")),
+    "a comment": ("SELECT 1 /* /* */ '", (9, "comment")),
+    "a trigger": ("CREATE TRIGGER t BEGIN SELECT CASE 1 END;", (17, "trigger")),
+    "a function": ("create function f() begin atomic select 1;", (26, "function")),
+    "nothing": ("SELECT 'it''s', E'\\'', \"'\", $a$ ' $a$, /* /* ' */ */ 1 -- '", None),
+    "a whole trigger": ("CREATE TRIGGER t BEGIN SELECT CASE 1 END; END", None),
+    "a trigger of a name": ("CREATE TRIGGER t EXECUTE FUNCTION f(); BEGIN", None),
+    "a trigger that goes": ("DROP TRIGGER t; BEGIN", None),
+    "names in a body": ("CREATE FUNCTION f() BEGIN ATOMIC SELECT 1 AS case; END", None),
+    "a comment of a function": ("COMMENT ON FUNCTION f() IS 'x'; BEGIN", None),
+    "no text": ("", None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("sql", "expected"), OPEN.values(), ids=OPEN)
+def test_what_a_text_does_not_end_is_told_with_its_place(
+    sql: str, expected: tuple[int, str] | None, percent: Dialect
+) -> None:
+    assert open_end(sql, percent) == expected
+
+
+@given(
+    parts=st.lists(
+        st.sampled_from(["a", ";", "'", "E'", "\\", '"', "$$", "$x$", "/*", "*/", "\n"])
+    )
+)
+def test_a_text_that_ends_what_it_begins_can_be_gone_on_from(
+    parts: list[str], percent: Dialect
+) -> None:
+    sql = "".join(parts)
+    before = ["x", ";"] if open_end(sql, percent) is None else []
+    found = [text for _, text in tokens(f"{sql}\nx;", percent, any_placeholder=True)]
+
+    assert (found[-2:] == ["x", ";"]) == bool(before)
