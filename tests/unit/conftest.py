@@ -8,8 +8,8 @@ import pytest
 from hypothesis import strategies as st
 from mooring import core
 from mooring.core import StoreConfig
+from mooring.core._configure import structure
 from mooring.core._strict import structure_fields
-from mooring.core._structure import structure
 
 _PLAIN: st.SearchStrategy[object] = st.one_of(
     st.none(),

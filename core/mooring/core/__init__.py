@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mooring.core._base import SqlStoreBase, StoreBase
     from mooring.core._checkup import health_check
-    from mooring.core._config import DEFAULT_DRIVER, StoreConfig, option
+    from mooring.core._config import (
+        DEFAULT_DRIVER,
+        StoreConfig,
+        option,
+        option_fields,
+    )
     from mooring.core._configure import configure, parse_url
     from mooring.core._converter import RowConverter
     from mooring.core._dialect import Dialect
@@ -23,11 +28,10 @@ if TYPE_CHECKING:
     from mooring.core._hookspecs import hookimpl
     from mooring.core._lease import Lease, PoolStats, Waiter
     from mooring.core._load import explain, load
-    from mooring.core._migratable import (
-        AppliedRow,
+    from mooring.core._migratable import AppliedRow, Migratable
+    from mooring.core._migration_session import (
         LetsFilesCommit,
         LimitsStatements,
-        Migratable,
         MigrationSession,
         MigrationUnit,
         Unfinished,
@@ -37,6 +41,7 @@ if TYPE_CHECKING:
         open,  # noqa: A004 - core.open is the name that the design gives it
     )
     from mooring.core._pool import Pool
+    from mooring.core._problem import Problem
     from mooring.core._registry import Registry, default_registry, drivers
     from mooring.core._result import Result, Row
     from mooring.core._secret import Secret
@@ -51,7 +56,6 @@ if TYPE_CHECKING:
         Store,
         Transaction,
     )
-    from mooring.core._structure import option_fields
     from mooring.core._unit_scope import LendsConnection, unit_scope
     from mooring.core._values import In, Json
     from mooring.core._versions import VersionTables
@@ -85,7 +89,6 @@ if TYPE_CHECKING:
         OutcomeUnknownError,
         ParameterError,
         PoolTimeoutError,
-        Problem,
         ReadOnlyError,
         ResultError,
         SerializationError,
@@ -107,7 +110,7 @@ if TYPE_CHECKING:
 _HOME = {
     "_base": ("SqlStoreBase", "StoreBase"),
     "_checkup": ("health_check",),
-    "_config": ("DEFAULT_DRIVER", "StoreConfig", "option"),
+    "_config": ("DEFAULT_DRIVER", "StoreConfig", "option", "option_fields"),
     "_configure": ("configure", "parse_url"),
     "_converter": ("RowConverter",),
     "_dialect": ("Dialect",),
@@ -120,17 +123,17 @@ _HOME = {
     "_hookspecs": ("hookimpl",),
     "_lease": ("Lease", "PoolStats", "Waiter"),
     "_load": ("explain", "load"),
-    "_migratable": (
-        "AppliedRow",
+    "_migratable": ("AppliedRow", "Migratable"),
+    "_migration_session": (
         "LetsFilesCommit",
         "LimitsStatements",
-        "Migratable",
         "MigrationSession",
         "MigrationUnit",
         "Unfinished",
     ),
     "_open": ("driver_folder", "open"),
     "_pool": ("Pool",),
+    "_problem": ("Problem",),
     "_registry": ("Registry", "default_registry", "drivers"),
     "_result": ("Result", "Row"),
     "_secret": ("Secret",),
@@ -145,7 +148,6 @@ _HOME = {
         "Store",
         "Transaction",
     ),
-    "_structure": ("option_fields",),
     "_unit_scope": ("LendsConnection", "unit_scope"),
     "_values": ("In", "Json"),
     "_versions": ("VersionTables",),
@@ -268,12 +270,16 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    # What is not listed is an error class, or does not exist.
-    module = import_module(f"{__name__}.{_MODULE_OF.get(name, 'errors')}")
-    if name not in __all__ or not hasattr(module, name):
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(module, name)
-    globals()[name] = value
+    # What is not listed is an error class.
+    home = _MODULE_OF.get(name, "errors")
+    module = import_module(f"{__name__}.{home}")
+    # With its neighbours, which are asked for next: each way through here takes longer
+    # than an ordinary import of a name.
+    names = _HOME.get(home) or [n for n in __all__ if n not in _MODULE_OF]
+    globals().update({name: getattr(module, name) for name in names})
+    value: object = globals()[name]
     return value
 
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
-from mooring.core._dispatch import ask, broken_hook
 from mooring.core._health import Check, CheckProgress, Health
 from mooring.core._open import migrator_for, opened_with
 from mooring.core._store import Store
+from mooring.core._verify import ask, broken_hook
 from mooring.core.errors import MooringError
 
 if TYPE_CHECKING:

@@ -1,12 +1,15 @@
 """What every driver's configuration shares, and the rules of a single option."""
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from mooring.core._secret import Secret
-from mooring.core.errors import ConfigError, Problem
+from mooring.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mooring.core._problem import Problem
 
 # The driver of a configuration that names none.
 DEFAULT_DRIVER = "postgres"
@@ -25,6 +28,8 @@ PLAIN_TYPES: dict[Any, tuple[type, ...]] = {
     str | None: (str, type(None)),
     int | str: (int, str),
 }
+# A plain string becomes a Secret in the field's converter.
+SECRET_TYPES = (Secret, Secret | None)
 
 
 class Rule:
@@ -135,9 +140,9 @@ def _default_idle(config: "StoreConfig") -> int:
 
 
 # attrs would compile ``__eq__``, ``__hash__`` and ``__repr__`` anew for each class, and
-# every start would wait for it: they are written here once, and a driver's class with
-# the same arguments inherits them.
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+# make one with slots twice; every start would wait for that. They are written here
+# once, and a driver's class with the same arguments inherits them.
+@attrs.frozen(kw_only=True, eq=False, repr=False, slots=False)
 class StoreConfig:
     """Options that every driver has; each driver's own class adds to them.
 
@@ -220,12 +225,14 @@ class StoreConfig:
         shown = map("{}={!r}".format, names, _values(self))
         return f"{type(self).__name__}({', '.join(shown)})"
 
-    def problems(self) -> Iterable[Problem]:
+    def problems(self) -> "Iterable[Problem]":
         """Yield what is wrong between several options, each valid by itself.
 
         A driver's class extends it: ``yield from super().problems()`` first.
         """
         if self.max_idle_conns > self.max_open_conns:
+            from mooring.core._problem import Problem
+
             yield Problem(
                 "max_idle_conns",
                 f"must not be above max_open_conns ({self.max_open_conns}),"
@@ -277,7 +284,18 @@ class StoreConfig:
         )
 
 
-def _broken_rules(config: "StoreConfig") -> Iterable[Problem]:
+def option_fields(
+    config_class: type[StoreConfig],
+) -> dict[str, "attrs.Attribute[Any]"]:
+    """Return the options of a configuration class by key, in order."""
+    return {
+        field.alias or field.name: field
+        for field in attrs.fields(config_class)
+        if field.init
+    }
+
+
+def _broken_rules(config: "StoreConfig") -> "Iterable[Problem]":
     fields = attrs.fields(type(config))
     if any(isinstance(field.type, str) for field in fields):  # PEP 563
         fields = attrs.fields(attrs.resolve_types(type(config)))
@@ -285,6 +303,8 @@ def _broken_rules(config: "StoreConfig") -> Iterable[Problem]:
         rule: Rule | None = field.metadata.get("rule")
         problem = rule and rule.problem(field, getattr(config, field.name))
         if problem:
+            from mooring.core._problem import Problem
+
             yield Problem(field.name, problem)
 
 

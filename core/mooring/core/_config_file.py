@@ -7,7 +7,8 @@ from typing import Any, Final
 import attrs
 
 from mooring.core._document import Document, UnreadableError
-from mooring.core.errors import ConfigError, Problem
+from mooring.core._problem import Problem
+from mooring.core.errors import ConfigError
 
 # Names the file where no argument does.
 VARIABLE: Final = "MOORING_CONFIG"

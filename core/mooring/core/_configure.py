@@ -1,17 +1,21 @@
-"""From a mapping, a URL or an instance to a driver's configuration."""
+"""From a mapping, a URL or an instance to a driver's configuration, strictly."""
 
 from collections.abc import Mapping
 from copy import copy
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from mooring.core._config import DEFAULT_DRIVER, StoreConfig
-from mooring.core._dispatch import kind_of
+from mooring.core._config import (
+    DEFAULT_DRIVER,
+    PLAIN_TYPES,
+    SECRET_TYPES,
+    StoreConfig,
+    option_fields,
+)
 from mooring.core._driver import DriverInfo
 from mooring.core._registry import Registry, default_registry
 from mooring.core._secret import mask
-from mooring.core._structure import structure
-from mooring.core._verify import is_name
-from mooring.core.errors import ConfigError, DriverError, Problem
+from mooring.core._verify import is_name, kind_of
+from mooring.core.errors import ConfigError, DriverError
 
 Config = StoreConfig | Mapping[str, object] | str
 
@@ -53,15 +57,17 @@ def driver_name(given: object) -> str:
     Raises:
         ConfigError: It is none; a text that may be a secret is not shown.
     """
+    hint = None
     if not isinstance(given, str | None):
-        raise ConfigError([Problem("driver", f"expected str, got {kind_of(given)}")])
-    name = (given or "").strip().lower()
-    if any(sign in name for sign in ":/@"):
-        raise ConfigError(
-            [Problem("driver", "not the name of a driver (value hidden)")],
-            hint="give a URL by itself, core.open(url); or as url in a file, or DB_URL",
-        )
-    return name
+        problem = f"expected str, got {kind_of(given)}"
+    elif given and any(sign in given for sign in ":/@"):
+        problem = "not the name of a driver (value hidden)"
+        hint = "give a URL by itself, core.open(url); or as url in a file, or DB_URL"
+    else:
+        return (given or "").strip().lower()
+    from mooring.core._problem import Problem
+
+    raise ConfigError([Problem("driver", problem)], hint=hint)
 
 
 def _known_instance(config: StoreConfig, registry: Registry) -> StoreConfig:
@@ -90,6 +96,8 @@ def parse_url(
     try:
         return info.name, info.config_class.options_from_url(url.strip())
     except ConfigError as error:
+        from mooring.core._problem import Problem
+
         told = [Problem(p.key, mask(p.message, _hidden(url))) for p in error.problems]
         failure = ConfigError(told, hint=error.hint)
     except Exception:  # noqa: BLE001 - a third party's; its text may hold the password
@@ -137,6 +145,43 @@ def _instance(
         return instance
     # Outside the except block, so that nothing of the first attempt is its context.
     raise not_set(failure, name, registry) from failure.__cause__
+
+
+def structure(options: Mapping[str, object], config_class: type[StoreConfig]) -> Any:
+    """Return an instance of *config_class* made of *options*.
+
+    Plain options take a fast door: the class is called directly, its validators run.
+    Everything else, and everything wrong, goes field by field through cattrs, which
+    collects all problems. Both doors give equal instances.
+
+    Raises:
+        ConfigError: With every problem found; no secret is in it, nor in its context.
+    """
+    if all(type(key) is str for key in options) and _is_plain(options, config_class):
+        made: Any = config_class
+        try:
+            return made(**options)
+        except Exception:  # noqa: BLE001, S110 - a third party's validator
+            pass  # the slow door finds the other problems too
+    from mooring.core._strict import structure_fields
+
+    result = structure_fields(options, config_class)
+    if isinstance(result, list):
+        raise ConfigError(result)
+    return result
+
+
+def _is_plain(options: Mapping[str, object], config_class: type[StoreConfig]) -> bool:
+    fields = option_fields(config_class)
+    for key, value in options.items():
+        field = fields.get(key)
+        if field is None:
+            return False
+        if field.type in SECRET_TYPES and type(value) is str:
+            continue
+        if type(value) not in PLAIN_TYPES.get(field.type, ()):
+            return False
+    return True
 
 
 E = TypeVar("E", bound=DriverError | ConfigError)

@@ -4,7 +4,8 @@ import re
 from typing import NamedTuple
 
 from mooring.core._config_file import read_text
-from mooring.core.errors import ConfigError, Problem
+from mooring.core._problem import Problem
+from mooring.core.errors import ConfigError
 
 _LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)", re.ASCII)
 _QUOTED = re.compile(r"\"((?:[^\"\\]|\\.)*)\"\s*(?:#.*)?|'([^']*)'\s*(?:#.*)?")

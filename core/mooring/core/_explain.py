@@ -5,11 +5,10 @@ from typing import Any
 
 import attrs
 
-from mooring.core._config import StoreConfig
+from mooring.core._config import StoreConfig, option_fields
 from mooring.core._layers import Given
 from mooring.core._located import shown
 from mooring.core._secret import Secret
-from mooring.core._structure import option_fields
 from mooring.core.errors import ConfigError
 
 

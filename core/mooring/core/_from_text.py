@@ -6,8 +6,8 @@ from typing import Any, get_args
 
 import attrs
 
+from mooring.core._config import SECRET_TYPES
 from mooring.core._quantity import FORMS, quantity
-from mooring.core._structure import SECRET_TYPES
 
 _BOOL = {"true": True, "1": True, "yes": True, "on": True}
 _BOOL |= {"false": False, "0": False, "no": False, "off": False}

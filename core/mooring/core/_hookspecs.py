@@ -57,3 +57,8 @@ def health_check(  # type: ignore[empty-body]  # a specification
 @hookspec(firstresult=True)
 def migrations_dir(config: "StoreConfig") -> "Folder":  # type: ignore[empty-body]  # a specification
     """Return the folder of the driver's own migrations; see `package_folder`."""
+
+
+def __dir__() -> list[str]:
+    # pluggy looks at each name for hooks, and takes its time for it.
+    return [*REQUIRED_HOOKS, "migrations_dir"]

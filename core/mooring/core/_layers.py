@@ -9,7 +9,8 @@ import attrs
 from mooring.core._config import suggest
 from mooring.core._config_file import ConfigFile
 from mooring.core._env_file import Variable
-from mooring.core.errors import ConfigError, Problem
+from mooring.core._problem import Problem
+from mooring.core.errors import ConfigError
 
 PREFIX: Final = "DB_"
 # What platforms set for the one database of an application. Weaker than all of DB_*.

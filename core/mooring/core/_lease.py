@@ -1,13 +1,18 @@
-"""What a pool lends, who has it, and who waits for it."""
+"""What a pool lends, who has it, who waits for it, and the lock around all that."""
 
 import gc
 import os
 import sys
 import threading
+from collections import deque
+from collections.abc import Callable
 from threading import get_ident
 from time import monotonic
 from types import FrameType
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+
+if TYPE_CHECKING:
+    from mooring.core._session import Borrower, UnfinishedWork
 
 C = TypeVar("C")
 
@@ -22,20 +27,6 @@ class PoolStats(NamedTuple):
     lent: int
     waiting: int
     max_open: int
-
-
-class UnfinishedWork(Protocol):
-    """What borrowers of a connection began together, and its next one may join."""
-
-    def finish(self) -> None:
-        """End it, whatever comes of that; it raises only what a signal raised."""
-
-
-class Borrower(Protocol):
-    """Has a connection for longer than one call."""
-
-    def orphan(self) -> None:
-        """Note that this is a forked child, which must not use the connection."""
 
 
 class Lease(Generic[C]):
@@ -134,3 +125,41 @@ class Waiter(Generic[C]):
         self.may_open = False
         self.signal = threading.Lock()
         self.signal.acquire()
+
+
+class Guard:
+    """The pool's lock, which knows who holds it.
+
+    The garbage collector may run at any allocation, and with it the end of a scope that
+    somebody dropped: on a thread that holds the lock already. What it wants to do then
+    is deferred until the lock is free.
+    """
+
+    __slots__ = ("_deferred", "_lock", "_owner")
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._owner = 0
+        self._deferred: deque[Callable[[], object]] = deque()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        self._owner = get_ident()
+
+    def __exit__(self, *_: object) -> None:
+        self._owner = 0
+        self._lock.release()
+        while self._deferred:
+            self._deferred.popleft()()
+
+    @property
+    def is_mine(self) -> bool:
+        """Whether this thread holds the lock."""
+        return self._owner == get_ident()
+
+    def defers(self, act: Callable[[], object]) -> bool:
+        """Take *act* for later and return True, if this thread holds the lock."""
+        if not self.is_mine:
+            return False
+        self._deferred.append(act)
+        return True

@@ -40,7 +40,7 @@ def tokens(
     operand = False
     position = 0
     while found := match(sql, position):
-        kind = found.lastgroup or ""
+        kind = found.lastgroup or "symbol"
         end = found.end()
         if kind == "comment":
             end = comment_end(sql, end, nested=dialect.nested_comments) or len(sql)
@@ -126,7 +126,6 @@ _COMMENT_EDGE = r"/\*|\*/"
 # A character beyond ASCII may belong to a name, then what follows it does not open.
 _ESCAPE_STRING = r"(?<![^\x00-\x7f])[eE]'(?:[^'\\]++|\\[\s\S]?|''|'[^\S\n]*+\n\s*+')*'?"
 _DOLLAR_TAG = r"(?<![^\x00-\x7f])\$(?:[^\W\d]\w*+)?\$"
-_NEVER = "(?!)"
 
 
 @lru_cache(maxsize=64)
@@ -137,24 +136,33 @@ def _pattern(
     bracket_identifiers: bool,
     backtick_identifiers: bool,
 ) -> re.Pattern[str]:
-    """Compile the alternatives of one token; the first that fits wins."""
-    escape_string = _ESCAPE_STRING if escape_strings else _NEVER
-    dollar_tag = _DOLLAR_TAG if dollar_quotes else _NEVER
-    bracketed = r"\[[^\]]*+\]?" if bracket_identifiers else _NEVER
-    backticked = r"`[^`]*+`?" if backtick_identifiers else _NEVER
+    """Compile the alternatives of one token; the first that fits wins.
+
+    Every start waits for that: what a dialect does not have is not among them.
+    """
+    string = r"'[^']*+'?"
+    if escape_strings:
+        string = f"{_ESCAPE_STRING}|{string}"
+    name = r'"[^"]*+"?'
+    if bracket_identifiers:
+        name += r"|\[[^\]]*+\]?"
+    if backtick_identifiers:
+        name += "|`[^`]*+`?"
     alternatives = [
         # A byte order mark is whitespace to some engines, wherever it stands.
-        r"(?P<gap>[\s\ufeff]++|--[^\r\n]*+(?!\r(?!\n|\Z)))",
-        rf"(?P<string>{escape_string}|'[^']*+'?)",
+        r"(?P<gap>\s++|\ufeff|--[^\r\n]*+(?!\r[^\n]))",
+        f"(?P<string>{string})",
         r"(?P<word>[^\W\d][\w$]*+)",
         r"(?P<comment>/\*)",
-        r"(?P<cut>--)",
+        "(?P<cut>--)",
         r"(?P<number>\d\w*+)",
-        rf'(?P<name>"[^"]*+"?|{backticked}|{bracketed})',
+        f"(?P<name>{name})",
         r"(?P<param>:[^\W\d]\w*+)",
         r"(?P<ordinal>:\d)",
-        rf"(?P<dollar>{dollar_tag})",
-        r"(?P<symbol>::|:=|<@|@>|@@|(?!\?|[@$](?:[\w$]|::))[\s\S])",
-        r"(?P<alien>[?@$])",
+        "::|:=|<@|@>|@@",
+        r"(?P<alien>\?|[@$](?=[\w$]|::))",
+        ".",
     ]
-    return re.compile("|".join(alternatives))
+    if dollar_quotes:
+        alternatives.insert(-3, f"(?P<dollar>{_DOLLAR_TAG})")
+    return re.compile("|".join(alternatives), re.DOTALL)

@@ -4,9 +4,9 @@ import os
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from mooring.core._config import StoreConfig
+from mooring.core._config import StoreConfig, option_fields
 from mooring.core._config_file import ConfigFile, find_file
-from mooring.core._configure import not_set
+from mooring.core._configure import not_set, structure
 from mooring.core._env_file import Variable, read_env_file
 from mooring.core._explain import Explanation, given_settings, settings_of
 from mooring.core._layers import (
@@ -21,9 +21,9 @@ from mooring.core._layers import (
 from mooring.core._located import located
 from mooring.core._merge import Merged, merge
 from mooring.core._origin import remember_origin
+from mooring.core._problem import Problem
 from mooring.core._registry import Registry, default_registry
-from mooring.core._structure import option_fields, structure
-from mooring.core.errors import ConfigError, Problem
+from mooring.core.errors import ConfigError
 
 _Path = str | os.PathLike[str]
 _NOTHING: Mapping[str, str] = MappingProxyType({})

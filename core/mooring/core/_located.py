@@ -6,11 +6,10 @@ from typing import Any
 
 import attrs
 
-from mooring.core._config import suggest
+from mooring.core._config import SECRET_TYPES, suggest
 from mooring.core._layers import Given
+from mooring.core._problem import Problem
 from mooring.core._secret import Secret, mask
-from mooring.core._structure import SECRET_TYPES
-from mooring.core.errors import Problem
 
 HIDDEN = "(hidden)"
 _NUMERIC = re.compile(r"[+-]?[0-9]{1,12}(\.[0-9]{0,6})?(h|m|s|ms|[kMGT]i?B)?")

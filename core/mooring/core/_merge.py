@@ -6,17 +6,23 @@ from typing import Any
 
 import attrs
 
-from mooring.core._config import DEFAULT_DRIVER, StoreConfig, suggest
+from mooring.core._config import (
+    DEFAULT_DRIVER,
+    SECRET_TYPES,
+    StoreConfig,
+    option_fields,
+    suggest,
+)
 from mooring.core._config_file import read_text
 from mooring.core._configure import driver_name, driver_of_url, not_set, parse_url
-from mooring.core._dispatch import kind_of
 from mooring.core._driver import DriverInfo
 from mooring.core._from_text import from_text
 from mooring.core._layers import Given, Layer
+from mooring.core._problem import Problem
 from mooring.core._registry import Registry
 from mooring.core._secret import Secret
-from mooring.core._structure import SECRET_TYPES, option_fields
-from mooring.core.errors import ConfigError, DriverError, Problem
+from mooring.core._verify import kind_of
+from mooring.core.errors import ConfigError, DriverError
 
 Options = dict[str, Given]
 Fields = Mapping[str, "attrs.Attribute[Any]"]

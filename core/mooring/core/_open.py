@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from mooring.core._config import StoreConfig
 from mooring.core._configure import Config, configure
-from mooring.core._dispatch import ask, broken_hook, kind_of
 from mooring.core._folder import Folder
 from mooring.core._registry import Registry, default_registry
+from mooring.core._verify import ask, broken_hook, kind_of
 from mooring.core.errors import ArgumentError, DriverProtocolError, MigrationError
 
 if TYPE_CHECKING:

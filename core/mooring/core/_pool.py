@@ -21,8 +21,7 @@ from threading import get_ident
 from time import monotonic
 from typing import Any, Generic, TypeVar
 
-from mooring.core._guard import Guard
-from mooring.core._lease import Lease, PoolStats, Waiter
+from mooring.core._lease import Guard, Lease, PoolStats, Waiter
 from mooring.core.errors import (
     MooringError,
     PoolTimeoutError,

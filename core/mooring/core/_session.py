@@ -116,3 +116,17 @@ class Owner(Protocol):
 
     def require(self, capability: Capability) -> None:
         """Raise UnsupportedByDriver unless the store has *capability*."""
+
+
+class Borrower(Protocol):
+    """Has a connection for longer than one call."""
+
+    def orphan(self) -> None:
+        """Note that this is a forked child, which must not use the connection."""
+
+
+class UnfinishedWork(Protocol):
+    """What borrowers of a connection began together, and its next one may join."""
+
+    def finish(self) -> None:
+        """End it, whatever comes of that; it raises only what a signal raised."""

@@ -6,11 +6,17 @@ from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
 
 import attrs
 
-from mooring.core._config import PLAIN_TYPES, StoreConfig, suggest
+from mooring.core._config import (
+    PLAIN_TYPES,
+    SECRET_TYPES,
+    StoreConfig,
+    option_fields,
+    suggest,
+)
+from mooring.core._problem import Problem
 from mooring.core._quantity import FORMS, quantity
 from mooring.core._secret import Secret, mask, secrets_in
-from mooring.core._structure import SECRET_TYPES, option_fields
-from mooring.core.errors import ConfigError, Problem
+from mooring.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from cattrs import Converter

@@ -3,10 +3,13 @@
 import os
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from mooring.core._migratable import AppliedRow, Unfinished
+from mooring.core._migratable import AppliedRow
 from mooring.core.errors import StatementError, StoreError
+
+if TYPE_CHECKING:
+    from mooring.core._migration_session import Unfinished
 
 # What goose's table has no columns for. One for all version tables of a schema.
 SIDE_TABLE: Final = "mooring_migrations"
@@ -145,7 +148,7 @@ class VersionTables:
             for version, tstamp, digest, seconds, who, way in newest.values()
         ]
 
-    def unfinished(self) -> Unfinished | None:
+    def unfinished(self) -> "Unfinished | None":
         """Return the file that was begun without a transaction and did not end."""
         if SIDE_TABLE not in self._present():
             return None
@@ -154,6 +157,8 @@ class VersionTables:
             f" WHERE version_table = '{self.name}' AND direction IS NOT NULL"
         )
         for version, direction, done, running, ran in rows:
+            from mooring.core._migration_session import Unfinished
+
             return Unfinished(version, direction, done, bool(running), ran)
         return None
 
@@ -201,7 +206,7 @@ class VersionTables:
         """Note what the file of an applied version is now; all else stays."""
         self._keep(version, {"digest": digest}, is_applied=True)
 
-    def note(self, version: int, unfinished: Unfinished | None) -> None:
+    def note(self, version: int, unfinished: "Unfinished | None") -> None:
         """Note how far a file without a transaction is; None: it is not under way."""
         found = _FINISHED
         if unfinished is not None:

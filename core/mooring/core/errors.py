@@ -55,7 +55,10 @@ The cause, where there is one, is the driver's own exception in ``__cause__``.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from mooring.core._problem import Problem
 
 
 class MooringError(Exception):
@@ -96,31 +99,6 @@ def _restore(
     return error
 
 
-class Problem(NamedTuple):
-    """One thing that is wrong in a configuration.
-
-    Attributes:
-        key: The option it is about, or "" for the whole.
-        message: What is wrong and what would be right; never a secret's value.
-        source: Where the option was given, such as "mooring.toml:4" or "env DB_PORT";
-            "" where that is not known.
-        value: What was given there, as it may be shown; "" where it may not.
-    """
-
-    key: str
-    message: str
-    source: str = ""
-    value: str = ""
-
-    @property
-    def what(self) -> str:
-        """The option, with its value where that may be shown."""
-        return f"{self.key} = {self.value}" if self.value else self.key
-
-    def __str__(self) -> str:
-        return ": ".join(filter(None, (self.source, self.what, self.message)))
-
-
 class ConfigError(MooringError):
     """The configuration is wrong; nothing was opened.
 
@@ -128,11 +106,13 @@ class ConfigError(MooringError):
         problems: Every problem found, in the order of the fields.
     """
 
-    code: ClassVar[str] = "config"
+    code = "config"
 
     def __init__(
-        self, problems: Iterable[Problem | str], *, hint: str | None = None
+        self, problems: "Iterable[Problem | str]", *, hint: str | None = None
     ) -> None:
+        from mooring.core._problem import Problem
+
         self.problems: Sequence[Problem] = tuple(
             Problem("", p) if isinstance(p, str) else p for p in problems
         )
@@ -144,7 +124,7 @@ class ConfigError(MooringError):
         super().__init__(message, hint=hint)
 
 
-def _aligned(problems: Sequence[Problem]) -> list[str]:
+def _aligned(problems: "Sequence[Problem]") -> list[str]:
     """Return a line for each problem, in columns where places are known."""
     if not any(problem.source for problem in problems):
         return [str(problem) for problem in problems]
@@ -164,7 +144,7 @@ class DriverError(MooringError):
         driver: The name that was asked for.
     """
 
-    code: ClassVar[str] = "driver"
+    code = "driver"
 
     def __init__(self, message: str, *, driver: str, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
@@ -180,7 +160,7 @@ class UnknownDriverError(DriverError, LookupError):
         suggestion: The known name that looks most like the one asked for, or None.
     """
 
-    code: ClassVar[str] = "unknown_driver"
+    code = "unknown_driver"
 
     def __init__(
         self,
@@ -201,13 +181,13 @@ class UnknownDriverError(DriverError, LookupError):
 class DriverLoadError(DriverError):
     """Importing or registering the driver failed; ``__cause__`` says how."""
 
-    code: ClassVar[str] = "driver_load"
+    code = "driver_load"
 
 
 class DriverConflictError(DriverError):
     """Two distributions claim one name; ``distributions`` names them."""
 
-    code: ClassVar[str] = "driver_conflict"
+    code = "driver_conflict"
 
     def __init__(
         self,
@@ -224,19 +204,19 @@ class DriverConflictError(DriverError):
 class DriverDisabledError(DriverError):
     """The allow-list of this process leaves the driver out."""
 
-    code: ClassVar[str] = "driver_disabled"
+    code = "driver_disabled"
 
 
 class IncompatibleDriverError(DriverError):
     """The driver was written for an API version that this core does not speak."""
 
-    code: ClassVar[str] = "incompatible_driver"
+    code = "incompatible_driver"
 
 
 class DriverProtocolError(DriverError):
     """A hook of the driver returned what the contract does not allow."""
 
-    code: ClassVar[str] = "driver_protocol"
+    code = "driver_protocol"
 
 
 class UnsupportedByDriver(MooringError):  # noqa: N818 - named in the design's contract
@@ -247,7 +227,7 @@ class UnsupportedByDriver(MooringError):  # noqa: N818 - named in the design's c
         capability: The missing capability.
     """
 
-    code: ClassVar[str] = "unsupported_by_driver"
+    code = "unsupported_by_driver"
 
     def __init__(
         self, message: str, *, driver: str, capability: str, hint: str | None = None
@@ -260,7 +240,7 @@ class UnsupportedByDriver(MooringError):  # noqa: N818 - named in the design's c
 class ArgumentError(MooringError, ValueError):
     """A call was made with an argument that it does not take; it had no effect."""
 
-    code: ClassVar[str] = "argument"
+    code = "argument"
 
 
 class StoreError(MooringError):
@@ -271,164 +251,164 @@ class StoreError(MooringError):
             where it does not tell.
     """
 
-    code: ClassVar[str] = "store"
+    code = "store"
     offset: int | None = None
 
 
 class OpenError(StoreError):
     """The store could not be opened; nothing is left open."""
 
-    code: ClassVar[str] = "open"
+    code = "open"
 
 
 class UnavailableError(OpenError):
     """The store cannot be reached now, or takes no connection; it may do so later."""
 
-    code: ClassVar[str] = "unavailable"
+    code = "unavailable"
     retryable = True
 
 
 class StoreClosedError(StoreError):
     """The store is closed, or belongs to the parent of this forked process."""
 
-    code: ClassVar[str] = "store_closed"
+    code = "store_closed"
 
 
 class CorruptStoreError(StoreError):
     """The data is damaged or is not a database; no byte of it was changed."""
 
-    code: ClassVar[str] = "corrupt_store"
+    code = "corrupt_store"
 
 
 class StorageError(StoreError):
     """Reading or writing the storage failed; the transaction was rolled back."""
 
-    code: ClassVar[str] = "storage"
+    code = "storage"
 
 
 class StorageFullError(StorageError):
     """No space is left; the transaction was rolled back."""
 
-    code: ClassVar[str] = "storage_full"
+    code = "storage_full"
     retryable = True
 
 
 class StoreBusyError(StoreError):
     """Waited in vain for a lock that another thread or process holds."""
 
-    code: ClassVar[str] = "store_busy"
+    code = "store_busy"
     retryable = True
 
 
 class PoolTimeoutError(StoreError):
     """Waited in vain for a connection of the pool."""
 
-    code: ClassVar[str] = "pool_timeout"
+    code = "pool_timeout"
     retryable = True
 
 
 class StatementTimeoutError(StoreError):
     """A statement ran past its deadline and was stopped; it had no effect."""
 
-    code: ClassVar[str] = "statement_timeout"
+    code = "statement_timeout"
 
 
 class ConnectionLostError(StoreError):
     """The connection broke; what was not committed is rolled back."""
 
-    code: ClassVar[str] = "connection_lost"
+    code = "connection_lost"
     retryable = True
 
 
 class OutcomeUnknownError(StoreError):
     """It is not known whether the work was committed. Never retried by mooring."""
 
-    code: ClassVar[str] = "outcome_unknown"
+    code = "outcome_unknown"
 
 
 class SerializationError(StoreError):
     """Conflict with another transaction; run the whole transaction again."""
 
-    code: ClassVar[str] = "serialization"
+    code = "serialization"
     retryable = True
 
 
 class NestedTransactionError(StoreError):
     """This context already has an open scope of this store."""
 
-    code: ClassVar[str] = "nested_transaction"
+    code = "nested_transaction"
 
 
 class TransactionAbortedError(StoreError):
     """The scope failed at an earlier statement; nothing of it is committed."""
 
-    code: ClassVar[str] = "transaction_aborted"
+    code = "transaction_aborted"
 
 
 class ReadOnlyError(StoreError):
     """A write in a snapshot or on a read-only store; it had no effect."""
 
-    code: ClassVar[str] = "read_only"
+    code = "read_only"
 
 
 class StatementError(StoreError):
     """The engine refused the statement; it had no effect."""
 
-    code: ClassVar[str] = "statement"
+    code = "statement"
 
 
 class StatementNotAllowedError(StatementError):
     """The statement would change a connection that others borrow next."""
 
-    code: ClassVar[str] = "statement_not_allowed"
+    code = "statement_not_allowed"
 
 
 class ParameterError(StatementError, ValueError):
     """Placeholders and values do not fit; the statement did not run."""
 
-    code: ClassVar[str] = "parameter"
+    code = "parameter"
 
 
 class IntegrityError(StoreError):
     """A constraint refused the change; the statement had no effect."""
 
-    code: ClassVar[str] = "integrity"
+    code = "integrity"
 
 
 class UniqueViolation(IntegrityError):  # noqa: N818 - the SQL standard's term
     """A row with this key exists (SQLSTATE 23505)."""
 
-    code: ClassVar[str] = "unique_violation"
+    code = "unique_violation"
 
 
 class ForeignKeyViolation(IntegrityError):  # noqa: N818 - the SQL standard's term
     """A referenced row is missing, or still referenced (SQLSTATE 23503)."""
 
-    code: ClassVar[str] = "foreign_key_violation"
+    code = "foreign_key_violation"
 
 
 class CheckViolation(IntegrityError):  # noqa: N818 - the SQL standard's term
     """A CHECK failed, or its JSON function met malformed JSON (SQLSTATE 23514)."""
 
-    code: ClassVar[str] = "check_violation"
+    code = "check_violation"
 
 
 class NotNullViolation(IntegrityError):  # noqa: N818 - the SQL standard's term
     """A required column got no value (SQLSTATE 23502)."""
 
-    code: ClassVar[str] = "not_null_violation"
+    code = "not_null_violation"
 
 
 class ResultError(StoreError):
     """The rows are not what was asked for: none, too many, or not convertible."""
 
-    code: ClassVar[str] = "result"
+    code = "result"
 
 
 class MigrationError(MooringError):
     """Schema migrations could not be read or applied."""
 
-    code: ClassVar[str] = "migration"
+    code = "migration"
 
 
 class MigrationParseError(MigrationError):
@@ -439,7 +419,7 @@ class MigrationParseError(MigrationError):
         line: 1-based line the message is about, or None for the whole file.
     """
 
-    code: ClassVar[str] = "migration_parse"
+    code = "migration_parse"
 
     def __init__(
         self, message: str, *, file: str, line: int | None, hint: str | None = None
@@ -453,7 +433,7 @@ class MigrationParseError(MigrationError):
 class MigrationLockError(MigrationError):
     """The migration lock was not free in time; nothing was changed."""
 
-    code: ClassVar[str] = "migration_lock"
+    code = "migration_lock"
     retryable = True
 
 
@@ -471,7 +451,7 @@ class MigrationFailedError(MigrationError):
         state: What the database is left with, in words.
     """
 
-    code: ClassVar[str] = "migration_failed"
+    code = "migration_failed"
 
     def __init__(
         self,
@@ -501,7 +481,7 @@ class MigrationsPendingError(MigrationError):
         versions: The pending versions, ascending.
     """
 
-    code: ClassVar[str] = "migrations_pending"
+    code = "migrations_pending"
 
     def __init__(
         self, message: str, *, versions: Sequence[int], hint: str | None = None
@@ -518,7 +498,7 @@ class DatabaseAheadError(MigrationError):
         known: Newest version this program knows, 0 if none.
     """
 
-    code: ClassVar[str] = "database_ahead"
+    code = "database_ahead"
 
     def __init__(
         self, message: str, *, database: int, known: int, hint: str | None = None
@@ -537,7 +517,7 @@ class MigrationChangedError(MigrationError):
         found: SHA-256 of the file as it is now, in hex.
     """
 
-    code: ClassVar[str] = "migration_changed"
+    code = "migration_changed"
 
     def __init__(
         self,
@@ -561,7 +541,7 @@ class MigrationOrderError(MigrationError):
         versions: Those versions, ascending.
     """
 
-    code: ClassVar[str] = "migration_order"
+    code = "migration_order"
 
     def __init__(
         self, message: str, *, versions: Sequence[int], hint: str | None = None
@@ -583,7 +563,7 @@ class MigrationUnfinishedError(MigrationError):
         running: Whether the next one was begun, and nobody knows if it ended.
     """
 
-    code: ClassVar[str] = "migration_unfinished"
+    code = "migration_unfinished"
 
     def __init__(
         self,

@@ -4,18 +4,13 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
-from mooring.core import (
-    AppliedRow,
-    Capability,
-    File,
-    LimitsStatements,
-    MigrationSession,
-)
+from mooring.core import AppliedRow, Capability, File
 from mooring.core.errors import ArgumentError, MigrationError, UnsupportedByDriver
 from mooring.migrate._source import Source
 from mooring.migrate._view import View, is_head
 
 if TYPE_CHECKING:
+    from mooring.core import MigrationSession
     from mooring.migrate._files import Direction
     from mooring.migrate._outcome import Outcome
     from mooring.migrate._progress import Event
@@ -374,7 +369,7 @@ class Migrator(View):
 
     def _run(
         self,
-        session: MigrationSession,
+        session: "MigrationSession",
         files: Mapping[int, File],
         versions: Sequence[int],
         direction: "Direction",
@@ -399,7 +394,7 @@ class Migrator(View):
         return run.run(transaction)
 
     @contextmanager
-    def _session(self, timeout: float | None) -> Iterator[MigrationSession]:
+    def _session(self, timeout: float | None) -> "Iterator[MigrationSession]":
         """Hold the lock; the statements that follow have the bounds of the rules."""
         if timeout is None:
             timeout = self._store.config.migration_timeout
@@ -407,6 +402,8 @@ class Migrator(View):
         with self._store.migration_session(table, timeout=timeout) as session:
             rules = self._rules
             if rules is not None:
+                from mooring.core import LimitsStatements
+
                 statement, lock = rules.statement_timeout, rules.table_lock_timeout
                 if isinstance(session, LimitsStatements):
                     session.limit(statement=statement, lock=lock)
@@ -437,7 +434,7 @@ class Migrator(View):
         return Capability.TRANSACTIONAL_DDL in capabilities
 
 
-def _by_version(session: MigrationSession) -> dict[int, AppliedRow]:
+def _by_version(session: "MigrationSession") -> dict[int, AppliedRow]:
     return {row.version: row for row in session.versions()}
 
 

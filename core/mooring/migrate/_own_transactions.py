@@ -1,10 +1,12 @@
 """Files that begin or end a transaction themselves, on engines that let them."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from mooring.core import LetsFilesCommit
 from mooring.migrate._migration import Statement
+
+if TYPE_CHECKING:
+    from mooring.core import LetsFilesCommit
 
 
 class Place(NamedTuple):
@@ -30,7 +32,7 @@ class Place(NamedTuple):
 
 
 def own_transaction(
-    session: LetsFilesCommit, statements: Sequence[Statement]
+    session: "LetsFilesCommit", statements: Sequence[Statement]
 ) -> Place | None:
     """Return the first place where a file does so, None if it does not."""
     for statement in statements:

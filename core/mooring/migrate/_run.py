@@ -4,12 +4,6 @@ from collections.abc import Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
-from mooring.core import (
-    LetsFilesCommit,
-    MigrationSession,
-    MigrationUnit,
-    Unfinished,
-)
 from mooring.core.errors import (
     ConnectionLostError,
     MigrationError,
@@ -24,6 +18,14 @@ from mooring.core.errors import (
 from mooring.migrate._files import Batch, Direction, ReadFile
 
 if TYPE_CHECKING:
+    from typing import TypeGuard
+
+    from mooring.core import (
+        LetsFilesCommit,
+        MigrationSession,
+        MigrationUnit,
+        Unfinished,
+    )
     from mooring.migrate._migrator import Grouping, Progress, Resume
     from mooring.migrate._own_transactions import Place
     from mooring.migrate._progress import Kind
@@ -76,14 +78,14 @@ class Run:
     def __init__(
         self,
         store: Any,
-        session: MigrationSession,
+        session: "MigrationSession",
         batch: Batch,
         direction: Direction,
         *,
         at: int,
         progress: "Progress | None" = None,
         rules: "Rules | None" = None,
-        unfinished: Unfinished | None = None,
+        unfinished: "Unfinished | None" = None,
         resume: "Resume | None" = None,
     ) -> None:
         self._unfinished = unfinished
@@ -99,7 +101,7 @@ class Run:
         self._done: list[Step] = []
         # The files that end their transaction themselves, each with the place.
         self._commits: dict[int, Place] = {}
-        if isinstance(session, LetsFilesCommit):
+        if _lets_files_commit(session):
             from mooring.migrate._own_transactions import own_transaction
 
             for file in batch:
@@ -147,7 +149,7 @@ class Run:
             self._at = version
         return self._done
 
-    def _refuse_unfinished(self, unfinished: Unfinished) -> None:
+    def _refuse_unfinished(self, unfinished: "Unfinished") -> None:
         """Refuse to go on beside a file that did not end, or in it without a word."""
         from mooring.migrate._trail import Trail, unfinished_error
 
@@ -258,7 +260,7 @@ class Run:
             last = files[-1].last_statement(self._direction)
             raise failed(files[-1], last, cause, kept) from cause
 
-    def _apply(self, unit: MigrationUnit, file: ReadFile, kept: str) -> None:
+    def _apply(self, unit: "MigrationUnit", file: ReadFile, kept: str) -> None:
         """Run one file's statements and note its version, in *unit*."""
         migration = file.migration
         statements = file.statements(self._direction)
@@ -325,7 +327,7 @@ class Run:
 
     def _failed(
         self,
-        unit: MigrationUnit,
+        unit: "MigrationUnit",
         file: ReadFile,
         number: int,
         cause: Exception,
@@ -352,7 +354,9 @@ class Run:
             error.hint = f"{hint or 'correct what failed'}; {trail.go_on(stay)}"
         return error
 
-    def _state(self, unit: MigrationUnit, file: ReadFile, kept: str) -> tuple[str, int]:
+    def _state(
+        self, unit: "MigrationUnit", file: ReadFile, kept: str
+    ) -> tuple[str, int]:
         """Say what is left when the statement that runs fails; and how many stay."""
         trail = self._trail
         statements = trail.statements if trail else file.statements(self._direction)
@@ -389,6 +393,11 @@ class Run:
             from mooring.migrate._progress import log
 
             log(message)
+
+
+def _lets_files_commit(session: "MigrationSession") -> "TypeGuard[LetsFilesCommit]":
+    # By the name of its method: a first start need not make the protocol's class.
+    return hasattr(session, "commits_in")
 
 
 def _step(file: ReadFile, direction: Direction, duration: float | None = None) -> Step:

@@ -3,11 +3,12 @@
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from mooring.core import AppliedRow, File, Migratable, Unfinished, driver_folder
+from mooring.core import AppliedRow, File, Migratable, driver_folder
 from mooring.core.errors import MigrationError, UnsupportedByDriver
 from mooring.migrate._source import Source
 
 if TYPE_CHECKING:
+    from mooring.core import Unfinished
     from mooring.migrate._choice import Choice
     from mooring.migrate._outcome import Waited
     from mooring.migrate._plan import Plan

@@ -73,3 +73,8 @@ def __getattr__(name: str) -> Any:
 
         return SqliteStore
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    # pluggy looks at each name for hooks, and takes its time for it.
+    return [*__all__, "driver_info", "health_check", "migrations_dir", "open_store"]

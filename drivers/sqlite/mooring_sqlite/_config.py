@@ -1,14 +1,18 @@
 """The driver's configuration."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import attrs
-from mooring.core import ConfigError, Problem, StoreConfig, option
+from mooring.core import ConfigError, StoreConfig, option
 
 from mooring_sqlite._path import path_problem, unquoted
 
+if TYPE_CHECKING:
+    from mooring.core import Problem
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)  # as StoreConfig has them
+
+@attrs.frozen(kw_only=True, eq=False, repr=False, slots=False)  # as StoreConfig
 class SqliteConfig(StoreConfig):
     """Where the database is, and how its connections behave."""
 
@@ -46,11 +50,13 @@ class SqliteConfig(StoreConfig):
         " ever opens it: else WAL mode damages it.",
     )
 
-    def problems(self) -> Iterable[Problem]:
+    def problems(self) -> "Iterable[Problem]":
         """Yield what is wrong with the path, and between options."""
         yield from super().problems()
         problem = path_problem(self.path)
         if problem is not None:
+            from mooring.core import Problem
+
             yield Problem("path", problem)
 
     @classmethod
@@ -78,6 +84,8 @@ class SqliteConfig(StoreConfig):
         try:
             return {"path": unquoted(path)}
         except ValueError:
+            from mooring.core import Problem
+
             problem = Problem("path", "has broken percent-escapes; write %25 for %")
         # Outside the except block: a text that is refused is in no context.
         raise ConfigError([problem])

@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from time import monotonic
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from mooring.core import (
     AppliedRow,
@@ -13,7 +13,6 @@ from mooring.core import (
     Pool,
     StatementNotAllowedError,
     StoreError,
-    Unfinished,
 )
 
 from mooring_sqlite._connect import read_settings
@@ -24,6 +23,9 @@ from mooring_sqlite._path import Location
 from mooring_sqlite._session import SqliteSession
 from mooring_sqlite._split import first_word, first_word_at, split
 from mooring_sqlite._versions import SqliteVersions
+
+if TYPE_CHECKING:
+    from mooring.core import Unfinished
 
 # What a migration may set, beside the driver's own settings, and later statements
 # would notice.
@@ -116,7 +118,7 @@ class SqliteMigrationSession:
         """Return what is applied. A missing version table is made by the first unit."""
         return self.noted.read() or ()
 
-    def unfinished(self) -> Unfinished | None:
+    def unfinished(self) -> "Unfinished | None":
         """Return the file that was begun without a transaction and did not end."""
         return self.noted.unfinished()
 
@@ -238,7 +240,7 @@ class SqliteUnit:
         """Note another digest for a version that is applied."""
         self._versions.amend(version, digest=digest)
 
-    def note(self, version: int, unfinished: Unfinished | None) -> bool:
+    def note(self, version: int, unfinished: "Unfinished | None") -> bool:
         """Note how far the file of *version* is; in its own transaction, nothing."""
         if not self._transaction and self._connection.in_transaction:
             return False

@@ -55,16 +55,9 @@ def is_network(kind: str | None) -> bool:
     return kind in _NETWORK
 
 
-def refuse_network(path: str, *, allowed: bool, mounts: str | None = None) -> None:
-    """Raise OpenError if a file is on a network file system and that is not allowed.
-
-    A disk of this machine has a major device number; only what has none, which is
-    little beside network and memory, costs a look at the mounts.
-    """
-    device = os.stat(path).st_dev
-    if allowed or os.major(device):
-        return
-    kind = file_system(device, mounts or MOUNTS)
+def refuse_network(path: str) -> None:
+    """Raise OpenError if a file is on a network file system."""
+    kind = file_system(os.stat(path).st_dev, MOUNTS)
     if is_network(kind):
         raise OpenError(
             f"{path} is on a network file system ({kind}), where WAL mode would damage"

@@ -107,6 +107,14 @@ def file_identity(path: str) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
+def is_on_disk(path: str) -> bool:
+    """Return whether a file is on a disk of this machine, which spares further looks.
+
+    Those have a major device number; network, memory, and little else have none.
+    """
+    return os.major(os.stat(path).st_dev) != 0
+
+
 def prepare_file(location: Location) -> bool:
     """Make the file, with its folders, if it is not there; return whether it was made.
 

@@ -20,8 +20,13 @@ from mooring.core import (
 from mooring_sqlite._config import SqliteConfig
 from mooring_sqlite._connect import connect, settings_for
 from mooring_sqlite._dialect import translate
-from mooring_sqlite._mount import refuse_network
-from mooring_sqlite._path import Location, file_identity, locate, prepare_file
+from mooring_sqlite._path import (
+    Location,
+    file_identity,
+    is_on_disk,
+    locate,
+    prepare_file,
+)
 from mooring_sqlite._session import SqliteSession
 
 if TYPE_CHECKING:
@@ -216,8 +221,14 @@ def open_sqlite(config: SqliteConfig) -> SqliteStore:
     made = not location.in_memory and prepare_file(location)
     store = SqliteStore(config, location)
     try:
-        if not location.in_memory:
-            refuse_network(location.path, allowed=config.network_file_system)
+        if not (
+            location.in_memory
+            or config.network_file_system
+            or is_on_disk(location.path)
+        ):
+            from mooring_sqlite._mount import refuse_network
+
+            refuse_network(location.path)
         # One connection now, so that what is wrong shows here with its own cause.
         store.connect()
     except BaseException:

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from mooring import core
 from mooring.core import DriverInfo, Problem, Registry, StoreConfig, hookimpl, option
-from mooring.core._structure import structure
+from mooring.core._configure import structure
 
 
 class Mode(Enum):
