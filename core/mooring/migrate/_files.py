@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from mooring.core import AppliedRow, File, MigrationSession, MigrationUnit
+from mooring.core import AppliedRow, File
 from mooring.core.errors import (
     MigrationChangedError,
     MigrationParseError,
@@ -13,6 +13,7 @@ from mooring.migrate._migration import Migration, Statement, digest
 from mooring.migrate._parse import parse
 
 if TYPE_CHECKING:
+    from mooring.core import MigrationSession, MigrationUnit
     from mooring.core.errors import MigrationFailedError
 
 Direction = Literal["up", "down"]
@@ -79,13 +80,13 @@ class ReadFile:
         return self.migration.up if direction == "up" else self.migration.down
 
     def prepare(
-        self, store: Any, session: MigrationSession, direction: Direction
+        self, store: Any, session: "MigrationSession", direction: Direction
     ) -> None:
         """Do what can be done before the first file of a run."""
 
     def execute(
         self,
-        unit: MigrationUnit,
+        unit: "MigrationUnit",
         statement: Statement,
         direction: Direction,  # noqa: ARG002 - a statement is of one direction
     ) -> None:
