@@ -130,7 +130,7 @@ class SqliteMigrationSession:
         self.statement_timeout = statement
         if lock is not None:
             milliseconds = max(round(lock * 1000), 1)
-            self.connection.control(f"PRAGMA busy_timeout = {milliseconds}")
+            self.connection.query(f"PRAGMA busy_timeout = {milliseconds}")
             self.settings["busy_timeout"] = milliseconds
 
     def enforce_keys(self, *, on: bool) -> None:

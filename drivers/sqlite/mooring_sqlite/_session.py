@@ -31,7 +31,7 @@ class SqliteSession:
         settings: What its PRAGMAs read back as.
         target: The database, for messages.
         statement_timeout: Seconds a statement may run; 0 = no limit.
-        read: Reads a row into a class, for results.
+        read: Reads rows into a class, for results.
     """
 
     __slots__ = (
@@ -55,7 +55,7 @@ class SqliteSession:
         settings: dict[str, Setting],
         target: str,
         statement_timeout: float,
-        read: Callable[[Any, type[Any]], Any],
+        read: Callable[[Any, Any, type[Any]], list[Any]],
     ) -> None:
         self.connection = connection
         self.settings = settings
@@ -216,7 +216,7 @@ class SqliteSession:
             self._deadline.limit = _NEVER
 
     def control(self, sql: str) -> None:
-        """Execute a statement of ours that returns nothing."""
+        """Execute a statement of ours that returns no rows."""
         self._deadline.until = None
         try:
             self._execute(sql)

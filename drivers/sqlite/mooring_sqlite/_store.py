@@ -122,7 +122,7 @@ class SqliteStore(SqlStoreBase[SqliteSession]):
             settings=settings,
             target=config.path,
             statement_timeout=config.statement_timeout,
-            read=self._read_row,
+            read=self._read_rows,
         )
         try:
             self._require_same_file()

@@ -158,5 +158,5 @@ class LendsAnotherConnection(MigrationSession):
                 settings={"query_only": 0},
                 target="elsewhere",
                 statement_timeout=0,
-                read=lambda row, cls: cls(**row),
+                read=lambda *_: [],
             )
