@@ -1,7 +1,8 @@
 """One SQLite connection as the scopes of core use it."""
 
 import sqlite3
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from mooring.core import (
@@ -189,6 +190,15 @@ class SqliteSession:
     def unlimited(self) -> None:
         """Let statements run without a deadline: a migration has its own bounds."""
         self._deadline.limit = _NEVER
+
+    @contextmanager
+    def bounded(self, limit: float | None) -> Iterator[None]:
+        """Let each statement of a migration in the block run for *limit* seconds."""
+        self._deadline.limit = limit or _NEVER
+        try:
+            yield
+        finally:
+            self._deadline.limit = _NEVER
 
     def limited(self) -> None:
         """Hold statements to their deadline again."""
