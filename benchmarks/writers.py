@@ -210,13 +210,15 @@ def _groups(
 
 def serve(name: str, flush_delay: str) -> Callable[..., object]:
     """Return what measures one window of a contender; see `worker`."""
-    from benchmarks import slow_disk, window, writers_peers
+    from mooring_sqlite.testing import SlowDisk, install_shim
+
+    from benchmarks import window, writers_peers
 
     make = contender(name)
     delay = float(flush_delay)
     if delay:  # of the SQLite that it has
         layer = writers_peers.Apsw.file_layer() if name == APSW else None
-        slow_disk.slow_down(delay, layer)
+        install_shim(SlowDisk(delay), vfs=layer)
 
     def measure(path: str, threads: int, seconds: float) -> Sample:
         made = make(path, threads)

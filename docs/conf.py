@@ -46,7 +46,7 @@ napoleon_attr_annotations = False
 # and the four libraries whose types appear in signatures.
 nitpick_ignore_regex = [
     ("py:.*", r"(builtins|collections|contextlib|datetime|enum|importlib)(\..*)?"),
-    ("py:.*", r"(os|sqlite3|ssl|types|typing)(\..*)?"),
+    ("py:.*", r"(os|random|sqlite3|ssl|types|typing)(\..*)?"),
     ("py:.*", r"(cattrs|attrs?|pluggy)(\..*)?|Converter"),
     ("py:.*", r"psycopg(\..*)?|TupleRow"),
     ("py:.*", r"(mooring\.(core|testing)(\.\w+)*\.)?[FSTC]"),

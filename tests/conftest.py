@@ -63,28 +63,70 @@ def become_nobody():
 """
 
 
-# The tests that were left out, since what they need is not installed.
-NOT_RUN = pytest.StashKey[list[str]]()
+# What some tests need and not every machine has: by the name of their mark, how to say
+# what is missing (None if nothing is), and what to do about it.
+Missing = Callable[[], str | None]
+
+
+def _pgbouncer() -> str | None:
+    # Not above: the tests of core run where there is no driver.
+    from mooring_postgres.testing import find_pgbouncer
+
+    if find_pgbouncer():
+        return None
+    return (
+        "tests that need pgbouncer; install the system's package, or set"
+        " MOORING_TEST_PGBOUNCER to the path of the program"
+    )
+
+
+def _sqlite_shim() -> str | None:
+    from mooring_sqlite.testing import shim_problem
+
+    problem = shim_problem()
+    return problem and (
+        f"tests that put a failing disk under SQLite: {problem}; use a Python whose"
+        " sqlite3 is linked to a shared libsqlite3"
+    )
+
+
+def _small_disk() -> str | None:
+    mount = ("mount", "-t", "tmpfs", "none", tempfile.gettempdir())
+    try:
+        subprocess.run([*APART, *mount], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "tests that mount a small disk; run them as root, on Linux"
+    return None
+
+
+NEEDS: dict[str, Missing] = {
+    "needs_pgbouncer": _pgbouncer,
+    "needs_sqlite_shim": _sqlite_shim,
+    "needs_small_disk": _small_disk,
+}
+# Runs a command in a mount namespace of its own: what it mounts, nobody else sees, and
+# nothing of it stays behind, not even if it is killed.
+APART = ("unshare", "--mount", "--propagation", "private")
+# By what is missing, the tests that were left out.
+NOT_RUN = pytest.StashKey[dict[str, list[str]]]()
 
 
 @pytest.hookimpl(trylast=True)  # of those that -k and -m leave
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """Leave out the tests that need PgBouncer where there is none; say so at the end.
+    """Leave out the tests that need what is not there; say so at the end.
 
     They are not skipped: a skip looks like a pass.
     """
-    needy = [item for item in items if item.get_closest_marker("needs_pgbouncer")]
-    if not needy:
-        return
-    # Not above: the tests of core run where there is no driver.
-    from mooring_postgres.testing import find_pgbouncer
-
-    if find_pgbouncer() is None:
-        config.hook.pytest_deselected(items=needy)
-        items[:] = [item for item in items if item not in needy]
-        config.stash[NOT_RUN] = [item.nodeid for item in needy]
+    not_run = config.stash.setdefault(NOT_RUN, {})
+    for mark, missing in NEEDS.items():
+        needy = [item for item in items if item.get_closest_marker(mark)]
+        what = missing() if needy else None
+        if what:
+            config.hook.pytest_deselected(items=needy)
+            items[:] = [item for item in items if item not in needy]
+            not_run[what] = [item.nodeid for item in needy]
 
 
 def pytest_collection_finish() -> None:
@@ -100,13 +142,13 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """In a worker of pytest-xdist, tell the process that prints what was left out."""
     output = getattr(session.config, "workeroutput", None)
     if output is not None:
-        output["not_run"] = session.config.stash.get(NOT_RUN, [])
+        output["not_run"] = session.config.stash.get(NOT_RUN, {})
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """Take from a worker what it left out: each of them looked at all tests."""
-    node.config.stash[NOT_RUN] = getattr(node, "workeroutput", {}).get("not_run", [])
+    node.config.stash[NOT_RUN] = getattr(node, "workeroutput", {}).get("not_run", {})
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -115,13 +157,12 @@ def pytest_terminal_summary(
 ) -> Iterator[None]:
     """Say, below all else, which tests were not run and why."""
     yield
-    if not_run := config.stash.get(NOT_RUN, []):
+    not_run = config.stash.get(NOT_RUN, {})
+    if not_run:
         terminalreporter.section("not run", yellow=True)
-        terminalreporter.line(
-            f"{len(not_run)} tests that need pgbouncer; install the system's package,"
-            " or set MOORING_TEST_PGBOUNCER to the path of the program"
-        )
-        for name in not_run:
+    for what, names in not_run.items():
+        terminalreporter.line(f"{len(names)} {what}")
+        for name in names:
             terminalreporter.line(f"NOT RUN {name}")
 
 
@@ -157,6 +198,12 @@ def report(
 def loop(report: Callable[[str], None]) -> Callable[[int, int], tuple[int, Random]]:
     """Return rounds or seconds, ``loop(short, full)``, and the seeded randomness."""
     return partial(rounds, report=report)
+
+
+@pytest.fixture(scope="session")
+def apart() -> tuple[str, ...]:
+    """The beginning of a command: what it mounts, nobody else sees."""
+    return APART
 
 
 @pytest.fixture

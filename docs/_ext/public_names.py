@@ -17,6 +17,7 @@ _PACKAGES = (
     "mooring.migrate",
     "mooring.testing",
     "mooring_sqlite",
+    "mooring_sqlite.testing",
     "mooring_postgres",
     "mooring_postgres.testing",
 )

@@ -168,29 +168,31 @@ def test_the_lock_by_hand_serves_in_order(bench: Any) -> None:
 # -- slow disks -----------------------------------------------------------------
 
 
+@pytest.mark.needs_sqlite_shim
 def test_each_flush_of_a_slow_disk_pauses_once() -> None:
     code = """
         import sqlite3, sys, tempfile, time
         pauses = []
         time.sleep = pauses.append
-        from benchmarks import slow_disk
-        flushes = slow_disk.slow_down(0.25)
+        from mooring_sqlite.testing import SlowDisk, install_shim
+        disk = SlowDisk(0.25)
+        install_shim(disk)
         with tempfile.TemporaryDirectory() as folder:
             connection = sqlite3.connect(f"{folder}/app.db", isolation_level=None)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("CREATE TABLE t (a)")
-            before = flushes()
+            before = disk.syncs
             for number in range(5):
                 connection.execute("INSERT INTO t VALUES (?)", (number,))
-            after = flushes()
+            after = disk.syncs
             (rows,) = connection.execute("SELECT count(*) FROM t").fetchone()
             connection.execute("PRAGMA synchronous = OFF")
             connection.execute("INSERT INTO t VALUES (6)")
-            assert flushes() == after
+            assert disk.syncs == after
             connection.close()
         assert before > 0 and rows == 5
-        assert set(pauses) == {0.25} and len(pauses) == flushes()
+        assert set(pauses) == {0.25} and len(pauses) == disk.syncs
         print(after - before)
         """
     command = [sys.executable, "-c", dedent(code)]

@@ -16,7 +16,15 @@ Wheels = Mapping[str, Path]
 
 FULL = os.environ.get("MOORING_SOAK") == "1"
 # What changes most easily without notice: what core asks of a driver's own SQL.
-GROUPS = ("lifecycle", "schema", "migrator", "migration-failures", "errors")
+# It does not run migrations in Python, which it has to refuse.
+GROUPS = (
+    "lifecycle",
+    "schema",
+    "migrator",
+    "migration-failures",
+    "python-migrations",
+    "errors",
+)
 
 NEW = """
     import sys

@@ -5,6 +5,7 @@ neither which library makes them nor how that is linked.
 """
 
 import ctypes
+import json
 import os
 import signal
 import sys
@@ -195,6 +196,35 @@ def test_each_further_commit_is_one_more_sync(
     assert Counter(thrice) - Counter(once) == {"app.db-wal": 2}
 
 
+@pytest.mark.needs_sqlite_shim
+def test_a_disk_that_remembers_knows_each_sync(tmp_path: Path) -> None:
+    code = """
+        import json, os
+        from mooring import core
+        from mooring_sqlite.testing import RecordingDisk, install_shim
+        from mooring_sqlite.testing._disk_events import FolderSynced, Synced
+
+        path, answer = sys.argv[1:]
+        disk = RecordingDisk(os.path.dirname(path))
+        install_shim(disk)
+        with core.open({"driver": "sqlite", "path": path}) as store:
+            sql = "INSERT INTO users (id, email, role) VALUES ('u1', 'u1', 'user')"
+            store.execute(sql)
+        kinds = [type(event) for event in disk.recording().events]
+        with open(answer, "w") as file:
+            json.dump([kinds.count(Synced), kinds.count(FolderSynced)], file)
+        """
+    (tmp_path / "database").mkdir()
+    found = synced(code, tmp_path / "database" / "app.db", tmp_path / "answer")
+    folders = found.count(".")
+
+    assert json.loads((tmp_path / "answer").read_text()) == [
+        len(found) - folders,
+        folders,
+    ]
+    assert folders == 2  # a journal was made, and a log
+
+
 @pytest.mark.parametrize("synchronous", ["normal", "off"])
 def test_a_commit_that_need_not_be_durable_is_no_sync(
     folders: tuple[Path, Path], synchronous: str
@@ -230,6 +260,22 @@ def test_warm_start_syncs_what_the_script_by_hand_syncs(
 
     assert "app.db-wal" in expected
     assert start("with_mooring", mooring, "w2") == expected
+
+
+def test_folders_that_are_made_for_a_database_are_synced_into_those_above(
+    tmp_path: Path,
+) -> None:
+    code = """
+        from mooring import core
+        core.open({"driver": "sqlite", "path": sys.argv[1]}).close()
+        """
+    new = synced(code, tmp_path / "new" / "folder" / "app.db")
+    again = synced(code, tmp_path / "new" / "folder" / "another.db")
+
+    # What SQLite syncs is below: the folder of the database, with its name in it.
+    assert new[:2] == ["../..", ".."]
+    assert "." in new
+    assert {name for name in again if name.startswith("..")} == set()
 
 
 def test_warm_start_that_only_reads_syncs_nothing(folders: tuple[Path, Path]) -> None:

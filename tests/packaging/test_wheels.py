@@ -390,6 +390,86 @@ def test_store_opens_from_wheels_that_are_still_zipped(
     assert (count, Path(folder)) == ("4", wanted[1] / "mooring_sqlite")
 
 
+# An application whose migrations differ from dialect to dialect, in SQL and in Python.
+SHOP = {
+    "shop/__init__.py": "",
+    **{
+        f"shop/migrations/{dialect}/{name}": text
+        for dialect in ("sqlite", "postgres")
+        for name, text in {
+            "__init__.py": "raise SystemExit",
+            "1_orders.sql": "-- +goose Up\nCREATE TABLE orders (x int, by text);\n",
+            "2_fill.py": "def up(tx):\n"
+            "    tx.execute('INSERT INTO orders VALUES (:x, :by)',"
+            f" {{'x': 1, 'by': '{dialect}'}})\n"
+            "def down(tx):\n"
+            "    raise ValueError('there is no way back')\n",
+            "3_alone.py": "transaction = False\n"
+            "def up(connection):\n"
+            "    with connection.transaction() as tx:\n"
+            "        tx.execute('UPDATE orders SET x = x + 1')\n",
+        }.items()
+    },
+}
+OPEN_SHOP = """
+    import json, os, sys, traceback
+    sys.path[:0] = sys.argv[2:]
+    from mooring import core, migrate
+    import shop
+
+    config = core.configure(json.loads(sys.argv[1]))
+    folder = core.package_folder("shop", f"migrations/{config.driver}")
+    source = migrate.Source(folder, table="shop_versions")
+    assert migrate.validate(source) == (), migrate.validate(source)
+    with core.open(config, migrations=source) as store:
+        print(*store.execute("SELECT x, by FROM orders").one())
+    with core.open(config, migrations=source, migrate="verify") as store:
+        migrator = migrate.Migrator(store, source)
+        print([one.state for one in migrator.status()])
+        try:
+            migrator.down(to=1)
+        except core.MigrationFailedError as error:
+            print(error.message.partition("\\n")[0])
+            text = traceback.format_exc()
+    place = os.path.join(sys.argv[2], "shop", "migrations", config.driver, "2_fill.py")
+    assert f'File "{place}", line 4, in down' in text, text
+    assert "    raise ValueError('there is no way back')" in text, text
+    assert not os.path.exists(place)
+    """
+OPENED = [
+    "2 {}",
+    "['applied', 'applied', 'applied']",
+    "2_fill.py:4: ValueError: there is no way back",
+]
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of that application, as far as an import needs it."""
+    wheel = tmp_path_factory.mktemp("shop") / "shop-1-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name, text in SHOP.items():
+            archive.writestr(name, text)
+    return wheel
+
+
+def test_an_application_migrates_where_all_wheels_are_still_zipped(
+    bare: Path, run: Run, wheels: Wheels, shop: Path, tmp_path: Path
+) -> None:
+    wanted = (shop, wheels["mooring"], wheels["mooring_sqlite"])
+    config = json.dumps({"driver": "sqlite", "path": str(tmp_path / "app.db")})
+
+    output = run(bare, OPEN_SHOP, config, *wanted).splitlines()
+    assert output == [line.format("sqlite") for line in OPENED]
+
+
+def test_a_zipped_application_migrates_on_postgres(
+    with_postgres: Path, run: Run, shop: Path, postgres_config: dict[str, object]
+) -> None:
+    output = run(with_postgres, OPEN_SHOP, json.dumps(postgres_config), shop)
+    assert output.splitlines() == [line.format("postgres") for line in OPENED]
+
+
 @pytest.mark.parametrize(
     ("project", "installed"),
     [

@@ -116,6 +116,20 @@ def test_drivers_and_migrations_are_values(config: dict[str, object]) -> None:
     assert [status.state for status in statuses] == ["applied"] * 4
 
 
+def test_a_migration_in_python_is_typed_and_tried_on_a_store(
+    config: dict[str, object],
+) -> None:
+    def up(connection: core.Autocommit) -> None:
+        with connection.transaction() as tx:
+            assert_type(tx, core.Transaction)
+            tx.execute("INSERT INTO users (id, email, role) VALUES ('u', 'e', 'admin')")
+        assert_type(connection.execute("SELECT 1"), core.Result)
+
+    with core.open(config) as store:
+        up(store)
+        assert store.execute("SELECT count(*) FROM users").scalar() == 1
+
+
 def test_errors_carry_data() -> None:
     with pytest.raises(core.ConfigError) as raised:
         core.configure({"driver": "sqlite", "path": 5, "busy_timeout": -1})

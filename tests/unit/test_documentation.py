@@ -18,6 +18,7 @@ from mooring_postgres import PostgresConfig
 from mooring_postgres import testing as postgres_testing
 from mooring_postgres._params import session_settings
 from mooring_sqlite import SqliteConfig
+from mooring_sqlite import testing as sqlite_testing
 from mooring_sqlite._connect import settings_for
 from mooring_sqlite._path import locate
 
@@ -58,6 +59,7 @@ def documented(page: str) -> list[str]:
         ("migrate.md", "mooring.migrate", migrate.__all__),
         ("web.md", "mooring.web", web.__all__),
         ("sqlite.md", "mooring_sqlite", mooring_sqlite.__all__),
+        ("sqlite.md", "mooring_sqlite.testing", sqlite_testing.__all__),
         ("postgres.md", "mooring_postgres", mooring_postgres.__all__),
         ("postgres.md", "mooring_postgres.testing", postgres_testing.__all__),
         ("testing.md", "mooring.testing", testing.__all__),
@@ -83,6 +85,7 @@ def test_reference_documents_nothing_that_is_private() -> None:
         *(f"mooring.testing.{name}" for name in testing.__all__),
         "mooring.testing.check.check_driver",
         *(f"mooring_sqlite.{name}" for name in mooring_sqlite.__all__),
+        *(f"mooring_sqlite.testing.{name}" for name in sqlite_testing.__all__),
         *(f"mooring_postgres.{name}" for name in mooring_postgres.__all__),
         *(f"mooring_postgres.testing.{name}" for name in postgres_testing.__all__),
         *(f"mooring.testing.{name}" for name in testing.__all__),

@@ -174,7 +174,13 @@ def _lines(plan: "Plan") -> Iterator[str]:
 
 
 def _lost(plan: "Plan") -> list[str]:
-    return table(("lost:", str(loss)) for step in plan for loss in step.losses)
+    lost = (("lost:", str(loss)) for step in plan for loss in step.losses)
+    unknown = (
+        ("not known:", f"what {step.name} takes away: it is Python")
+        for step in plan
+        if step.python and step.statements
+    )
+    return table((*lost, *unknown))
 
 
 def _losses(plan: "Plan") -> list[dict[str, object]]:

@@ -9,7 +9,18 @@ import click
 
 from mooring.cli._output import json_option, say, say_json
 
-_TEXT = "-- +goose Up\n\n-- +goose Down\n"
+_SQL = "-- +goose Up\n\n-- +goose Down\n"
+_PYTHON = '''\
+"""What it is for."""
+
+
+def up(tx):
+    """Go forward: tx.execute("UPDATE ... WHERE id = :id", {"id": 1})."""
+
+
+def down(tx):
+    """Go back."""
+'''
 
 
 @click.command()
@@ -23,8 +34,9 @@ _TEXT = "-- +goose Up\n\n-- +goose Down\n"
     show_default=True,
     help="A folder for the file; one for each dialect, repeatable.",
 )
+@click.option("--python", is_flag=True, help="Begin a file in Python, not in SQL.")
 @json_option
-def new(*, name: str, folders: tuple[str, ...], as_json: bool) -> int:
+def new(*, name: str, folders: tuple[str, ...], python: bool, as_json: bool) -> int:
     """Begin a migration called NAME: one file in each folder, with one version.
 
     Nothing is overwritten; a folder that does not exist is an error.
@@ -37,14 +49,15 @@ def new(*, name: str, folders: tuple[str, ...], as_json: bool) -> int:
             raise click.UsageError(
                 f"there is no folder {folder!r}; create it, or name another with --dir"
             )
-    file = f"{datetime.now(UTC):%Y%m%d%H%M%S}_{words}.sql"
+    suffix, text = ("py", _PYTHON) if python else ("sql", _SQL)
+    file = f"{datetime.now(UTC):%Y%m%d%H%M%S}_{words}.{suffix}"
     paths = [os.path.join(folder, file) for folder in dict.fromkeys(folders)]
     written: list[str] = []
     try:
         for path in paths:
             with open(path, "x", encoding="utf-8", newline="\n") as stream:
                 written.append(path)
-                stream.write(_TEXT)
+                stream.write(text)
     except OSError as error:
         for path in written:
             os.unlink(path)

@@ -144,7 +144,7 @@ def _advice(found: "Status", shown: str) -> Iterator[str]:
     pending = [one.version for one in found if one.state == "pending"]
     left = found.unfinished
     if left is not None:
-        yield f"{unfinished_line(left)} {shown}"
+        yield f"{unfinished_line(left, found)} {shown}"
     if "ahead" in states:
         yield (
             f"the database is at {found.database}, the files go up to {found.known}:"

@@ -13,7 +13,15 @@ from mooring.cli._target import Seconds, Target
 
 if TYPE_CHECKING:
     from mooring.core import Unfinished
-    from mooring.migrate import Event, Migrator, Plan, PlannedStep, Rules, Step
+    from mooring.migrate import (
+        Event,
+        MigrationStatus,
+        Migrator,
+        Plan,
+        PlannedStep,
+        Rules,
+        Step,
+    )
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -182,10 +190,20 @@ def unfinished_document(unfinished: "Unfinished | None") -> dict[str, object] | 
     return document
 
 
-def unfinished_line(unfinished: "Unfinished") -> str:
-    """Return what to say of the file that did not end, up to the store's name."""
+def unfinished_line(
+    unfinished: "Unfinished", files: "Iterable[MigrationStatus | PlannedStep]"
+) -> str:
+    """Return what to say of the file that did not end, up to the store's name.
+
+    Args:
+        unfinished: What is known of it.
+        files: What is known of all files.
+    """
+    ran = f"{unfinished.done} of its statements ran"
+    if any(one.python for one in files if one.version == unfinished.version):
+        ran = "what it did stays"
     return (
-        f"{unfinished.version} did not end: {unfinished.done} of its statements ran;"
+        f"{unfinished.version} did not end: {ran};"
         f" run: mooring migrate {unfinished.direction} --resume"
     )
 
@@ -196,7 +214,7 @@ def tell_plan(name: str, steps: "Plan", verb: str, *, sql: bool) -> None:
     A file that did not end, without which nothing is done, is told on stderr.
     """
     if steps.unfinished is not None:
-        say(f"{unfinished_line(steps.unfinished)} {name}", err=True)
+        say(f"{unfinished_line(steps.unfinished, steps)} {name}", err=True)
     if not steps:
         say(f"-- {name}: nothing to do" if sql else f"{name}: nothing to do")
         return
@@ -205,7 +223,7 @@ def tell_plan(name: str, steps: "Plan", verb: str, *, sql: bool) -> None:
             (
                 str(step.version),
                 short(step.name),
-                plural(len(step.statements), "statement"),
+                "Python" if step.python else plural(len(step.statements), "statement"),
                 "" if step.transaction else "NO TRANSACTION",
             )
             for step in steps

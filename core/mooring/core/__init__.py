@@ -49,12 +49,14 @@ if TYPE_CHECKING:
     from mooring.core._split import open_end, split_statements
     from mooring.core._statement import Statement, translate
     from mooring.core._store import (
+        Autocommit,
         Connection,
         Snapshot,
         SqlStore,
         Store,
         Transaction,
     )
+    from mooring.core._unit_scope import LendsConnection, unit_scope
     from mooring.core._values import In, Json
     from mooring.core._versions import VersionTables
     from mooring.core.errors import (
@@ -139,7 +141,15 @@ _HOME = {
     "_session": ("SavepointSession", "Session"),
     "_split": ("open_end", "split_statements"),
     "_statement": ("Statement", "translate"),
-    "_store": ("Connection", "Snapshot", "SqlStore", "Store", "Transaction"),
+    "_store": (
+        "Autocommit",
+        "Connection",
+        "Snapshot",
+        "SqlStore",
+        "Store",
+        "Transaction",
+    ),
+    "_unit_scope": ("LendsConnection", "unit_scope"),
     "_values": ("In", "Json"),
     "_versions": ("VersionTables",),
 }
@@ -150,6 +160,7 @@ __all__ = [
     "DEFAULT_DRIVER",
     "AppliedRow",
     "ArgumentError",
+    "Autocommit",
     "Capability",
     "Check",
     "CheckProgress",
@@ -178,6 +189,7 @@ __all__ = [
     "IntegrityError",
     "Json",
     "Lease",
+    "LendsConnection",
     "LetsFilesCommit",
     "LimitsStatements",
     "Migratable",
@@ -255,6 +267,7 @@ __all__ = [
     "settings_of",
     "split_statements",
     "translate",
+    "unit_scope",
 ]
 
 

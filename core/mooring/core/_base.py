@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar, cast
@@ -12,6 +12,7 @@ from mooring.core._config import StoreConfig
 from mooring.core._driver import Capability
 from mooring.core._pool import Pool, closed, forked
 from mooring.core._result import Result
+from mooring.core._scopes import open_scopes, refuse_nested
 from mooring.core._statement import Statement
 from mooring.core.errors import (
     ArgumentError,
@@ -173,8 +174,8 @@ class SqlStoreBase(StoreBase, Generic[S]):
     def execute(self, sql: str, params: Mapping[str, object] | None = None) -> Result:
         """Execute one statement in a transaction of its own; see `SqlStore`."""
         statement = self.translate(sql)
-        if _scopes.open_scopes.get():
-            _scopes.refuse_nested(self)
+        if open_scopes.get():
+            refuse_nested(self)
         text, values = statement.bind(params)
         attempt = 1
         while True:
@@ -206,7 +207,7 @@ class SqlStoreBase(StoreBase, Generic[S]):
         pool = self._to_write
         if pool.is_busy and statement.changes_rows and self._groups(may_run_again=True):
             # It has to wait, so it may as well share its COMMIT.
-            return self.run(lambda tx: tx.execute_bound(statement, text, values))
+            return self._execute_shared(statement, text, values)
         lease = pool.acquire()
         try:
             result = lease.connection.run(statement, text, values)
@@ -215,6 +216,12 @@ class SqlStoreBase(StoreBase, Generic[S]):
             raise
         pool.release(lease)
         return result
+
+    def _execute_shared(
+        self, statement: Statement, text: str, values: "Values"
+    ) -> Result:
+        # Apart: what a function inside refers to makes each call slower.
+        return self.run(lambda tx: tx.execute_bound(statement, text, values))
 
     def transaction(
         self, *, isolation: _scopes.Isolation = None, alone: bool = False
@@ -287,8 +294,10 @@ class SqlStoreBase(StoreBase, Generic[S]):
         """The cattrs converter that reads rows into classes; one per driver."""
         return row_converter(self.driver)
 
-    def _read_row(self, row: Mapping[str, object], cls: type[Any]) -> Any:
-        return row_converter(self.driver).read(row, cls)
+    def _read_rows(
+        self, rows: Sequence[tuple[Any, ...]], names: Sequence[str], cls: type[Any]
+    ) -> list[Any]:
+        return row_converter(self.driver).read_all(rows, names, cls)
 
     def connect(self, timeout: float | None = None) -> None:
         """Open one connection now, so that a wrong configuration shows at once.

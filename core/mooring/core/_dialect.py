@@ -9,7 +9,7 @@ from mooring.core.errors import StatementNotAllowedError
 DML = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE", "MERGE"})
 _MAIN = DML | {"SELECT", "VALUES"}
 
-_TRANSACTION = (
+TRANSACTION = (  # what to do instead of BEGIN and COMMIT
     "use `with store.transaction() as tx:`, which commits on leaving the block and "
     "rolls back on an exception"
 )
@@ -19,13 +19,13 @@ _SETTING = (
 )
 _SECOND_STORE = "open a second store for the other database"
 _CONTROL = {
-    "BEGIN": _TRANSACTION,
-    "START": _TRANSACTION,
-    "COMMIT": _TRANSACTION,
-    "END": _TRANSACTION,
-    "ROLLBACK": _TRANSACTION,
-    "ABORT": _TRANSACTION,
-    "PREPARE TRANSACTION": _TRANSACTION,
+    "BEGIN": TRANSACTION,
+    "START": TRANSACTION,
+    "COMMIT": TRANSACTION,
+    "END": TRANSACTION,
+    "ROLLBACK": TRANSACTION,
+    "ABORT": TRANSACTION,
+    "PREPARE TRANSACTION": TRANSACTION,
     "ROLLBACK TO": _SAVEPOINT,
     "SAVEPOINT": _SAVEPOINT,
     "RELEASE": _SAVEPOINT,

@@ -42,10 +42,13 @@ class DiskFile:
         self._directory = directory
         self.name = name
 
+    def __fspath__(self) -> str:
+        return os.path.join(self._directory, self.name)
+
     def read_bytes(self) -> bytes:
         """Return the whole content; raises OSError."""
         # Joined here: a start at head makes one of these for each file, and opens none.
-        with open(os.path.join(self._directory, self.name), "rb") as file:
+        with open(self, "rb") as file:
             return file.read()
 
 

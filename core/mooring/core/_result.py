@@ -84,8 +84,8 @@ class Row:
         return f"Row({', '.join(f'{name}={value!r}' for name, value in pairs)})"
 
 
-# Reads one row, as a dict, into a class; given by the store.
-Reader = Callable[[Any, type[Any]], Any]
+# Reads rows, with the names of their columns, into a class; given by the store.
+Reader = Callable[[Sequence[tuple[Any, ...]], Sequence[str], type[Any]], list[Any]]
 
 
 class Result(Columns):
@@ -124,15 +124,17 @@ class Result(Columns):
         Raises:
             ResultError: There is no row, there are several, or a value does not fit.
         """
-        rows = self._rows
-        if len(rows) != 1:
+        try:
+            (values,) = self._rows
+        except ValueError:
             raise ResultError(
-                f"expected one row, got {len(rows) or 'none'}",
+                f"expected one row, got {len(self._rows) or 'none'}",
                 hint="use one_or_none() where none is right, all() where several are",
-            )
+            ) from None
         if cls is None:
-            return Row(rows[0], self)
-        return self._into(cls, rows[0])
+            return Row(values, self)
+        found: T = self._read(self._rows, self.keys(), cls)[0]
+        return found
 
     @overload
     def one_or_none(self) -> Row | None: ...
@@ -154,7 +156,7 @@ class Result(Columns):
             # Not self: one row that is kept must not keep all the others.
             columns = Columns(self._description)
             return [Row(values, columns) for values in self._rows]
-        return [self._into(cls, values) for values in self._rows]
+        return self._read(self._rows, self.keys(), cls) if self._rows else []
 
     def scalar(self) -> Any:
         """Return the only value of the only row, as the engine gave it.
@@ -179,7 +181,3 @@ class Result(Columns):
         if self.rowcount is not None and not self._rows:
             return f"<Result {self.rowcount} rows changed>"
         return f"<Result {len(self._rows)} rows of {len(self.keys())} columns>"
-
-    def _into(self, cls: type[T], values: tuple[Any, ...]) -> T:
-        found: T = self._read(dict(zip(self.keys(), values, strict=True)), cls)
-        return found

@@ -359,9 +359,7 @@ class Snapshot(Scope[S]):
     loses_work = False
     __slots__ = ("_streams",)
 
-    def __init__(self, store: "Owner", translate: Translate, pool: "Pool[S]") -> None:
-        super().__init__(store, translate, pool)
-        self._streams: list[Batches] = []
+    _streams: "list[Batches] | None"
 
     def stream(
         self,
@@ -386,6 +384,8 @@ class Snapshot(Scope[S]):
             self._fail(error)
             raise
         batches = self._session.stream(statement, text, values, size)
+        if self._streams is None:
+            self._streams = []
         self._streams.append(batches)
         return self._rows(batches)
 
@@ -413,11 +413,12 @@ class Snapshot(Scope[S]):
                 batches.close()
 
     def _begin(self) -> None:
+        self._streams = None  # the list is made for the first
         self._session.begin(isolation=None, read_only=True)
 
     def _end(self, *, failed: bool) -> None:  # noqa: ARG002 - it ends the same way
-        streams, self._streams = self._streams, []
-        for batches in streams:
+        streams, self._streams = self._streams, None
+        for batches in streams or ():
             # Closing frees the engine's cursor; a thread that is in the middle of
             # one keeps it, and meets the closed scope at its next row.
             if not getattr(batches, "gi_running", False):

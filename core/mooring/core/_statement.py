@@ -106,13 +106,15 @@ class Statement:
                 values = self._pick(params)
             except KeyError:
                 return self._bind_any(params)
+            if len(self.names) == 1:
+                values = (values,)
             for value in values:
                 kind = type(value)
-                if value is None or kind is bytes or kind is bool:
-                    continue
                 if kind is str:
                     if "\x00" not in value and (value.isascii() or is_unicode(value)):
                         continue
+                elif value is None or kind is bytes or kind is bool:
+                    continue
                 elif kind is int:
                     if INT_MIN <= value <= INT_MAX:
                         continue
@@ -225,15 +227,10 @@ class Statement:
         return "".join(parts)
 
 
-def _picker(
-    names: Sequence[str],
-) -> Callable[[Mapping[str, object]], tuple[Any, ...]]:
-    if len(names) > 1:
-        return itemgetter(*names)
-    # itemgetter answers one name with the bare value.
+def _picker(names: Sequence[str]) -> Callable[[Mapping[str, object]], Any]:
+    """Return what takes the values for *names* out of a mapping: one is bare."""
     if names:
-        name = names[0]
-        return lambda params: (params[name],)
+        return itemgetter(*names)
     return lambda params: ()  # noqa: ARG005 - it takes what the others take
 
 

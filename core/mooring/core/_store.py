@@ -98,6 +98,19 @@ class Transaction(Connection, Protocol):
         ...
 
 
+class Autocommit(Connection, Protocol):
+    """A connection on which each statement stands alone.
+
+    What a migration in Python is given that runs without a transaction of its own.
+    """
+
+    def transaction(
+        self, *, isolation: Literal["serializable"] | None = None
+    ) -> AbstractContextManager[Transaction]:
+        """Return a read-write transaction as a ``with`` block; see `SqlStore`."""
+        ...
+
+
 class Snapshot(Connection, Protocol):
     """One consistent state to read, from its first statement on."""
 

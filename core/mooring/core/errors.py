@@ -448,15 +448,16 @@ class MigrationLockError(MigrationError):
 
 
 class MigrationFailedError(MigrationError):
-    """A statement of a migration failed.
+    """A statement of a migration failed, or its function raised.
 
     Attributes:
         file: Name of the migration file.
         version: Its version.
-        line: 1-based line of the statement.
+        line: 1-based line of the statement; in Python, the innermost of the file that
+            the exception, which is the cause, came by.
         column: 1-based column of the error in that line, or None where the engine
             does not tell.
-        statement: The statement's text.
+        statement: The statement's text; in Python, the line.
         state: What the database is left with, in words.
     """
 

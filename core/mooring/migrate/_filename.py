@@ -1,6 +1,6 @@
 """Tells which file names are migrations, and their versions."""
 
-_SUFFIX = ".sql"
+_SUFFIXES = (".sql", ".py")
 _LARGEST = 2**63 - 1
 _MOST_DIGITS = len(str(_LARGEST))
 
@@ -9,12 +9,13 @@ def version_of(filename: str) -> int | None:
     """Read the version in a migration's file name, by the rules of goose v3.
 
     Args:
-        filename: A name without folders, such as ``"00001_users.sql"``.
+        filename: A name without folders, such as ``"00001_users.sql"``; ``.py`` is
+            the same.
 
     Returns:
         The version, 1 to 2**63 - 1, or None if this is not a migration's name.
     """
-    if not filename.endswith(_SUFFIX):
+    if not filename.endswith(_SUFFIXES):
         return None
     number, underscore, _ = filename.partition("_")
     digits = number.removeprefix("+")
@@ -28,3 +29,19 @@ def version_of(filename: str) -> int | None:
             return None
     version = int(digits)
     return version if version <= _LARGEST else None
+
+
+def claims_version(filename: str) -> bool:
+    """Return whether a file has to be a migration, or is misnamed.
+
+    That is every ``.sql`` file, and a ``.py`` file that begins with a number: a
+    package's ``__init__.py`` and what its migrations import may lie beside them.
+    """
+    if filename.endswith(".py"):
+        return filename[0] in "+0123456789"
+    return filename.endswith(".sql")
+
+
+def is_python(filename: str) -> bool:
+    """Return whether a migration of this name is written in Python."""
+    return filename.endswith(".py")

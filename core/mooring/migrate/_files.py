@@ -1,12 +1,20 @@
 """Reading migration files, and telling if an applied one was changed since."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from mooring.core import AppliedRow, File
-from mooring.core.errors import MigrationChangedError, MigrationParseError
+from mooring.core.errors import (
+    MigrationChangedError,
+    MigrationParseError,
+    StoreError,
+)
 from mooring.migrate._migration import Migration, Statement, digest
 from mooring.migrate._parse import parse
+
+if TYPE_CHECKING:
+    from mooring.core import MigrationSession, MigrationUnit
+    from mooring.core.errors import MigrationFailedError
 
 Direction = Literal["up", "down"]
 
@@ -42,14 +50,25 @@ def content(file: File) -> bytes:
 
 
 class ReadFile:
-    """A migration with what is needed to record it and to quote it."""
+    """A migration with what is needed to run it, to record it and to quote it.
 
-    __slots__ = ("digest", "migration", "text")
+    Attributes:
+        migration: What it says.
+        digest: SHA-256 in hex of what it is.
+        text: The file as it is written.
+        stays: A part of a statement that failed stays: of the function in Python, which
+            stands for one, where it runs without a transaction.
+    """
+
+    __slots__ = ("digest", "migration", "stays", "text")
+    # What it raises that is told as its failure.
+    fails_with: type[Exception] = StoreError
 
     def __init__(self, migration: Migration, data: bytes) -> None:
         self.migration = migration
         self.digest = digest(data)
         self.text = data.decode("utf-8", "replace")
+        self.stays = False
 
     @property
     def lines(self) -> Sequence[str]:
@@ -59,6 +78,42 @@ class ReadFile:
     def statements(self, direction: Direction) -> Sequence[Statement]:
         """Return those of one direction."""
         return self.migration.up if direction == "up" else self.migration.down
+
+    def prepare(
+        self, store: Any, session: "MigrationSession", direction: Direction
+    ) -> None:
+        """Do what can be done before the first file of a run."""
+
+    def execute(
+        self,
+        unit: "MigrationUnit",
+        statement: Statement,
+        direction: Direction,  # noqa: ARG002 - a statement is of one direction
+    ) -> None:
+        """Run one of its statements; raises `fails_with`."""
+        unit.execute(statement.sql)
+
+    def failed(
+        self,
+        cause: Any,
+        statement: Statement,
+        state: str,
+        direction: Direction,  # noqa: ARG002 - as above
+    ) -> "MigrationFailedError":
+        """Return the error of a statement, with what state it left."""
+        from mooring.migrate._failure import failed
+
+        return failed(self, statement, cause, state)
+
+    def shows_value(self, cause: Any, statement: Statement) -> bool:
+        """Return whether the error quotes what ENVSUB put in."""
+        from mooring.migrate._failure import shows_value
+
+        return shows_value(self, statement, cause)
+
+    def planned(self, direction: Direction) -> tuple[str, ...]:
+        """Return them as a plan shows them: no value that ENVSUB put in."""
+        return tuple(map(self.as_written, self.statements(direction)))
 
     def last_statement(self, direction: Direction) -> Statement:
         """Return the last one, or one that is empty if there is none."""
@@ -84,9 +139,15 @@ def read_files(files: Mapping[int, File], versions: Iterable[int]) -> Batch:
     Raises:
         MigrationParseError: One cannot be read.
     """
-    found = []
+    found: list[ReadFile] = []
     for version in versions:
         file = files[version]
         data = content(file)
-        found.append(ReadFile(parse(data, name=file.name), data))
+        migration = parse(data, name=file.name)
+        if migration.python:
+            from mooring.migrate._python_file import PythonFile
+
+            found.append(PythonFile(migration, data, file))
+        else:
+            found.append(ReadFile(migration, data))
     return Batch(found)

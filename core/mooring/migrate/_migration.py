@@ -33,6 +33,8 @@ class Migration(NamedTuple):
         up: The statements of the way forward, in order; may be empty.
         down: The statements of the way back, in order; may be empty.
         transaction: Whether each direction runs in one transaction.
+        python: Whether it is a file in Python: then a direction is one `Statement`,
+            which holds the source of its function, or none.
     """
 
     version: int
@@ -40,6 +42,7 @@ class Migration(NamedTuple):
     up: tuple[Statement, ...]
     down: tuple[Statement, ...]
     transaction: bool
+    python: bool = False
 
 
 def digest(data: bytes) -> str:

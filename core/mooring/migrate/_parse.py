@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 
 from mooring.core.errors import MigrationParseError
-from mooring.migrate._filename import version_of
+from mooring.migrate._filename import is_python, version_of
 from mooring.migrate._migration import Migration, Statement
 
 # goose's idea of white space. str.strip() alone would also take U+001C to U+001F.
@@ -46,7 +46,7 @@ _BLOCKS = (_UP_BLOCK, _DOWN_BLOCK)
 def parse(
     text: str | bytes, *, name: str, environ: Mapping[str, str] | None = None
 ) -> Migration:
-    """Read a migration file, both directions of it.
+    """Read a migration file, both directions of it; one in Python is not run.
 
     Args:
         text: The whole content; bytes are UTF-8.
@@ -75,8 +75,13 @@ def parse_noting(
             "this is not the name of a migration",
             file=name,
             line=None,
-            hint="name it <version>_<words>.sql, with a version from 1 to 2**63 - 1",
+            hint="name it <version>_<words>.sql, or .py, with a version from 1 to"
+            " 2**63 - 1",
         )
+    if is_python(name):
+        from mooring.migrate._python import parse_python
+
+        return parse_python(_decoded(text, name), name=name, version=version), [], []
     splitter = _Splitter(name, environ)
     for line in _decoded(text, name).split("\n"):
         splitter.feed(line.removesuffix("\r"))

@@ -20,8 +20,11 @@ class PlannedStep:
         direction: ``up`` or ``down``.
         transaction: Whether it runs in a transaction.
         statements: What would run, as the file has it: a variable of ENVSUB is shown
-            by its name, since its value may be a secret.
-        losses: The tables and columns that its way back drops or empties.
+            by its name, since its value may be a secret. For a file in Python one
+            comment, which names its function.
+        losses: The tables and columns that its way back drops or empties; what Python
+            does cannot be told.
+        python: Whether it is a file in Python.
     """
 
     version: int
@@ -30,6 +33,7 @@ class PlannedStep:
     transaction: bool
     statements: tuple[str, ...]
     losses: tuple[Loss, ...] = ()
+    python: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -87,6 +91,7 @@ def _planned(
         name=migration.name,
         direction=direction,
         transaction=migration.transaction,
-        statements=tuple(map(file.as_written, file.statements(direction))),
+        statements=file.planned(direction),
         losses=losses,
+        python=migration.python,
     )

@@ -105,11 +105,12 @@ class Run:
             from mooring.migrate._own_transactions import own_transaction
 
             for file in batch:
-                found = file.migration.transaction and own_transaction(
-                    session, file.statements(direction)
-                )
+                migration = file.migration
+                if migration.python or not migration.transaction:
+                    continue
+                found = own_transaction(session, file.statements(direction))
                 if found:
-                    self._commits[file.migration.version] = found
+                    self._commits[migration.version] = found
 
     def run(self, grouping: "Grouping | None") -> list[Step]:
         """Run the batch, file by file, or all of it in one transaction.
@@ -124,6 +125,8 @@ class Run:
         if grouping == "all":
             self._refuse_commits("all")
             self._refuse_alone()
+        for file in self._batch:
+            file.prepare(self._store, self._session, self._direction)
         together = grouping == "all" or (
             grouping is None
             and self._at == 0
@@ -285,12 +288,10 @@ class Run:
             if trail is not None:
                 trail.begin(number)
             try:
-                unit.execute(statement.sql)
-            except StoreError as cause:
-                from mooring.migrate._failure import shows_value
-
+                file.execute(unit, statement, self._direction)
+            except file.fails_with as cause:
                 failure = self._failed(unit, file, number, cause, kept)
-                if not shows_value(file, statement, cause):
+                if not file.shows_value(cause, statement):
                     raise failure from cause
             except BaseException as stop:
                 # Such as a Ctrl-C: whoever catches it has to know, too.
@@ -329,7 +330,7 @@ class Run:
         unit: "MigrationUnit",
         file: ReadFile,
         number: int,
-        cause: StoreError,
+        cause: Exception,
         kept: str,
     ) -> MigrationFailedError:
         """Return the error of statement *number*; behind the last, of its version."""
@@ -341,21 +342,16 @@ class Run:
         statement = file.last_statement(self._direction)
         if number <= len(statements):
             statement = trail.place(number, cause) if trail else statements[number - 1]
-        from mooring.migrate._failure import failed
-
-        error = failed(file, statement, cause, state)
-        hint = cause.hint
-        if number <= len(statements) and isinstance(cause, StatementError):
+        error = file.failed(cause, statement, state, self._direction)
+        hint = getattr(cause, "hint", None)
+        is_sql = number <= len(statements) and not file.migration.python
+        if is_sql and isinstance(cause, StatementError):
             from mooring.migrate._cut import explain
 
             cure = explain(error, file, self._direction, statement, self._store)
             hint = cure or hint
-        if trail and stay:
-            error.hint = (
-                f"{hint or 'correct what failed'}; then go on with statement"
-                f" {stay + 1}: `mooring migrate {self._direction} --resume`, or"
-                f' {self._direction}(resume="again")'
-            )
+        if trail and (stay or file.stays):
+            error.hint = f"{hint or 'correct what failed'}; {trail.go_on(stay)}"
         return error
 
     def _state(
@@ -373,8 +369,13 @@ class Run:
             stay = unit.kept  # type: ignore[attr-defined]  # see LetsFilesCommit
         if kept and not stay:
             return kept, 0
-        done = f"statements 1 to {stay}" if stay else "no statement"
         noted = "not" if self._direction == "up" else "still"
+        if migration.python:
+            state = "nothing of this file stays"
+            if file.stays:
+                state = "what it did before stays, since it says `transaction = False`"
+            return f"{state}; version {migration.version} is {noted} noted", 0
+        done = f"statements 1 to {stay}" if stay else "no statement"
         state = (
             f"{done} of {len(statements)} ran and stay: the file is {why};"
             f" version {migration.version} is {noted} noted"

@@ -4,7 +4,7 @@ from typing import Final
 
 from mooring.core import DiskFolder, File, Folder
 from mooring.core.errors import ArgumentError, MigrationParseError
-from mooring.migrate._filename import version_of
+from mooring.migrate._filename import claims_version, version_of
 
 DEFAULT_TABLE: Final = "goose_db_version"
 
@@ -38,20 +38,21 @@ class Source:
 
         Raises:
             MigrationParseError: The folder cannot be listed or holds no migration, a
-                ``.sql`` file has no version, or two have the same.
+                ``.sql`` file, or a ``.py`` file that begins with a number, has no
+                version, or two have the same.
         """
         found: dict[int, File] = {}
         for file in self.entries():
-            if not file.name.endswith(".sql"):
-                continue
             version = version_of(file.name)
             if version is None:
+                if not claims_version(file.name):
+                    continue
                 raise MigrationParseError(
                     "is not named like a migration",
                     file=file.name,
                     line=None,
-                    hint="call it <version>_<name>.sql, with a version >= 1 such as"
-                    " 20250603124835, or move it out of the folder",
+                    hint="call it <version>_<name>.sql, or .py, with a version >= 1"
+                    " such as 20250603124835, or move it out of the folder",
                 )
             if version in found:
                 raise MigrationParseError(
@@ -66,7 +67,7 @@ class Source:
                 "the folder holds no migration files",
                 file=self.folder.name,
                 line=None,
-                hint="a migration is called <version>_<name>.sql, in lower case",
+                hint="a migration is called <version>_<name>.sql, or .py",
             )
         return dict(sorted(found.items()))
 

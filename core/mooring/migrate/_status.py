@@ -6,6 +6,7 @@ from typing import Literal
 import attrs
 
 from mooring.core import AppliedRow, File, Unfinished
+from mooring.migrate._filename import is_python
 from mooring.migrate._files import content as content_of
 from mooring.migrate._listing import Listing
 from mooring.migrate._migration import digest
@@ -37,6 +38,11 @@ class MigrationStatus:
     duration: float | None = None
     digest: str | None = None
     applied_by: str | None = None
+
+    @property
+    def python(self) -> bool:
+        """Whether its file is one in Python."""
+        return is_python(self.name)
 
 
 @attrs.frozen(kw_only=True)

@@ -30,10 +30,11 @@ class Trail:
         self._unit = unit
         self._file = file
         self._direction: Direction = direction
+        python = file.migration.python
         pieces = [
             (piece, offset, sql)
             for piece in file.statements(direction)
-            for offset, sql in _split(unit, piece.sql)
+            for offset, sql in (_whole if python else _split)(unit, piece.sql)
         ]
         self._places = [(piece, offset) for piece, offset, _ in pieces]
         self.statements = tuple(
@@ -63,10 +64,14 @@ class Trail:
                 " or let the file begin anew: `mooring migrate repair` forgets them",
             )
         self.ran = unfinished.done + (how == "after")
+        # What the other run of it did is not undone by this one.
+        self._file.stays = self._file.migration.python
 
     def refuse(self, unfinished: Unfinished) -> NoReturn:
         """Raise MigrationUnfinishedError, with the statement that is next."""
         shown = ""
+        if self._file.migration.python:
+            raise _unfinished_python(unfinished, self._file.migration.name)
         if unfinished.done < len(self.statements):
             statement = self.statements[unfinished.done]
             first = self._file.as_written(statement).strip().partition("\n")[0]
@@ -81,19 +86,30 @@ class Trail:
         """Note that all statements ran."""
         self._note(len(self.statements), running=False)
 
-    def place(self, number: int, error: StoreError) -> Statement:
+    def place(self, number: int, error: Exception) -> Statement:
         """Return the piece that the statement is of, and move the error's offset."""
         piece, offset = self._places[number - 1]
-        if error.offset is not None:
+        if isinstance(error, StoreError) and error.offset is not None:
             error.offset += offset
         return piece
+
+    def go_on(self, stay: int) -> str:
+        """Say how to go on once what failed is corrected, behind *stay* statements."""
+        verb = self._direction
+        ways = f'`mooring migrate {verb} --resume`, or {verb}(resume="again")'
+        if self._file.migration.python:
+            return f"then run it again, from its start: {ways}"
+        return f"then go on with statement {stay + 1}: {ways}"
 
     def settle(self, session: MigrationSession) -> None:
         """Note, behind the unit, that the statement that ran has failed.
 
-        Where nothing stays the file is forgotten: it begins anew. Where that cannot be
-        noted it stays as it was: begun, and nobody knows if it ended.
+        Where nothing stays the file is forgotten: it begins anew. Where a part of that
+        statement stays, or this cannot be noted, it stays as it was: begun, and nobody
+        knows if it ended.
         """
+        if self._file.stays:
+            return
         with suppress(StoreError), session.unit(transaction=True) as unit:
             if self.ran:
                 unit.note(self._version, self._state(self.ran, running=False))
@@ -133,13 +149,16 @@ class Trail:
 
 def _split(unit: MigrationUnit, sql: str) -> Sequence[tuple[int, str]]:
     """Tell statements apart; what cannot be is one, and refused when it is executed."""
-    whole = [(0, sql)]
     if "\0" in sql:
-        return whole
+        return _whole(unit, sql)
     try:
         return list(unit.split(sql))
     except StoreError:
-        return whole
+        return _whole(unit, sql)
+
+
+def _whole(_: MigrationUnit, text: str) -> Sequence[tuple[int, str]]:
+    return [(0, text)]
 
 
 def unfinished_error(
@@ -162,12 +181,31 @@ def unfinished_error(
     else:
         message += f"; statement {done + 1} is next:{shown}" if shown else ""
         hint = f"correct the file, and go on: `mooring migrate {verb} --resume`"
+    return _error(unfinished, name, message, hint)
+
+
+def _unfinished_python(unfinished: Unfinished, name: str) -> MigrationUnfinishedError:
+    """Return the error for a file in Python: only its author knows how far it is."""
+    verb = unfinished.direction
+    return _error(
+        unfinished,
+        name,
+        f"{name} did not end, going {verb}: what {verb}() did until then stays",
+        f"look how far it came; `mooring migrate {verb} --resume` runs {verb}() again,"
+        f" from its start; `mooring migrate {verb} --resume-after` takes it for done",
+    )
+
+
+def _error(
+    unfinished: Unfinished, name: str, message: str, hint: str
+) -> MigrationUnfinishedError:
+    verb = unfinished.direction
     return MigrationUnfinishedError(
         message,
         file=name,
         version=unfinished.version,
         direction=verb,
-        done=done,
+        done=unfinished.done,
         running=unfinished.running,
         hint=f"{hint}; an application calls {verb}(resume=...). To begin the file anew:"
         " `mooring migrate repair`",

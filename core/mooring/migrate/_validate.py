@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 from mooring.core import Dialect, File
 from mooring.core.errors import MigrationParseError
 from mooring.migrate._cut import cuts
-from mooring.migrate._filename import version_of
+from mooring.migrate._filename import claims_version, is_python, version_of
 from mooring.migrate._files import content
 from mooring.migrate._parse import parse_noting
 from mooring.migrate._source import Source
@@ -42,7 +42,7 @@ def validate(
 ) -> tuple[Finding, ...]:
     """Read every file of *source* in both directions, and tell all that is wrong.
 
-    No database is opened, and nothing is written.
+    No database is opened, nothing is written, and no file in Python is run.
 
     Args:
         source: The files.
@@ -57,9 +57,11 @@ def validate(
         entries = sorted(source.entries(), key=lambda file: file.name)
     except MigrationParseError as error:
         return (_error(error),)
-    files = [file for file in entries if file.name.endswith(".sql")]
+    files = [file for file in entries if claims_version(file.name)]
     found = [one for file in files for one in _in_file(file, environ, dialect)]
     found += _in_names(files)
+    beside = [file for file in entries if file not in files and is_python(file.name)]
+    found += [one for file in beside for one in _in_module_beside(file)]
     if not files:
         try:
             source.files()
@@ -84,9 +86,26 @@ def _in_file(
             "the block that begins here has no SQL: goose loses the line behind it",
             "remove the block",
         )
+    if migration.python:
+        return
     for statements in (migration.up, migration.down):
         for cut in cuts(statements, wrapped, dialect):
             yield _warning(file.name, cut.line, cut.problem, cut.hint)
+
+
+def _in_module_beside(file: File) -> Iterator[Finding]:
+    """Warn of a migration in Python that its name hides."""
+    try:
+        # Under the name that it may be meant to have.
+        migration = parse_noting(content(file), name=f"1_{file.name}")[0]
+    except MigrationParseError:
+        return
+    yield _warning(
+        file.name,
+        migration.up[0].line,
+        "up() in a file that is not named like a migration: no run takes it",
+        "call it <version>_<name>.py, or name the function otherwise",
+    )
 
 
 def _in_names(files: list[File]) -> Iterator[Finding]:

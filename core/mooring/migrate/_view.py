@@ -123,7 +123,10 @@ class View:
         batch = read_files(
             files, self._choice(files, applied).to_undo(to=to, steps=steps)
         )
-        losses = [losses_of(self._store, file.migration.down) for file in batch]
+        losses = [
+            () if file.migration.python else losses_of(self._store, file.migration.down)
+            for file in batch
+        ]
         newest = max(applied, default=0)
         unfinished = self._unfinished()
         return plan_of(batch, "down", newest, losses, unfinished=unfinished)

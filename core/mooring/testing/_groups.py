@@ -35,6 +35,7 @@ _READ: dict[str, str] = {
     "migrations": _MIGRATIONS,
     "migrator": _MIGRATIONS,
     "migration-failures": _MIGRATIONS,
+    "python-migrations": "docs/how-to/own-migrations.md#in-python",
     "schema": "docs/reference/hooks.md#migrations_dir",
     "pickling": f"{_RULES}#errors-are-ours-with-the-cause-kept",
     "streams": f"{_RULES}#a-snapshot-is-one-state-and-only-reads",

@@ -15,6 +15,10 @@ from mooring_postgres._unit import PostgresUnit, own_transaction
 from mooring_postgres._versions import PostgresVersions
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from mooring.core import Session
+
     from mooring_postgres._store import PostgresStore
 
 # What DISCARD ALL does, but for the session's advisory locks. RESET ROLE is for a role
@@ -95,6 +99,10 @@ class PostgresMigrationSession:
     def commits_in(self, sql: str) -> int | None:
         """Return where a piece begins or ends a transaction; see `LetsFilesCommit`."""
         return own_transaction(sql)
+
+    def lend(self, unit: PostgresUnit) -> "AbstractContextManager[Session]":
+        """Return a block that has the session, in *unit*; see `LendsConnection`."""
+        return unit.lend()
 
     def unit(self, *, transaction: bool) -> PostgresUnit:
         """Return a block around statements that are kept or undone together."""

@@ -54,7 +54,7 @@ class PostgresSession:
         connection: A connection as `connect` makes it; it belongs to the session.
         target: The database, for messages; never a secret.
         ping_timeout: Seconds that `is_alive` waits for the server.
-        read: Reads a row into a class, for results.
+        read: Reads rows into a class, for results.
     """
 
     __slots__ = (
@@ -80,7 +80,7 @@ class PostgresSession:
         *,
         target: str,
         ping_timeout: float,
-        read: Callable[[Any, type[Any]], Any],
+        read: Callable[[Any, Any, type[Any]], list[Any]],
     ) -> None:
         self.connection = connection
         self.target = target

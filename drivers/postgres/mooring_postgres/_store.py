@@ -72,7 +72,7 @@ class PostgresStore(SqlStoreBase[PostgresSession]):
             connect(self.config, timeout=timeout, migration=migration),
             target=described(self.config, migration=migration),
             ping_timeout=self.config.ping_timeout,
-            read=self._read_row,
+            read=self._read_rows,
         )
 
     def _connect(self, timeout: float) -> PostgresSession:

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Iterable
-from contextlib import suppress
-from typing import Final, Self
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import psycopg
 from mooring.core import (
@@ -18,6 +18,11 @@ from mooring_postgres._dialect import DIALECT
 from mooring_postgres._indexes import invalid_indexes
 from mooring_postgres._session import PostgresSession
 from mooring_postgres._versions import PostgresVersions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from mooring.core import Result, Session, Statement
 
 _CONCURRENT_INDEX: Final = re.compile(r"INDEX\s+CONCURRENTLY\b", re.IGNORECASE)
 _COMMITS: Final = re.compile(r"(COMMIT|END)\b", re.IGNORECASE)
@@ -148,6 +153,13 @@ class PostgresUnit:
                 self._refuse_invalid_indexes()
             self.kept = len(self._texts)
 
+    @contextmanager
+    def lend(self) -> "Iterator[Session]":
+        """Lend the session to a file in Python; see `core.LendsConnection`."""
+        with self._session.limited(self._limit):
+            lent: Any = _Lent(self._session, self._run, self._forget_wait)
+            yield lent
+
     def split(self, sql: str) -> Iterable[tuple[int, str]]:
         """Return the SQL statements of a piece, each with its offset."""
         return split_statements(sql, DIALECT)
@@ -226,6 +238,33 @@ class PostgresUnit:
                 hint="put `-- +goose NO TRANSACTION` into the file",
             )
 
+    def _run(
+        self, statement: "Statement", text: str, values: tuple[object, ...]
+    ) -> "Result":
+        """Run a statement of a file in Python."""
+        if self._waits:
+            # From its verb on: a comment may stand before it.
+            start = max(statement.sql.upper().find(statement.verb), 0)
+            self._bound_wait(statement.sql[start:])
+        builds_index = _CONCURRENT_INDEX.search(statement.sql) is not None
+        if builds_index:
+            self._texts.append(statement.sql)
+        try:
+            result = self._session.run(statement, text, values)
+        except StoreError as error:
+            if _runs_alone(error.__cause__):
+                error.hint = "write `transaction = False` into the file"
+            if builds_index and not self._session.in_transaction:
+                self._name_invalid_indexes(error)
+            raise
+        if builds_index:
+            self._refuse_invalid_indexes()
+        return result
+
+    def _forget_wait(self) -> None:
+        """Note that what was set may have gone back, with what was rolled back."""
+        self._without_end = None
+
     def _bound_wait(self, statement: str) -> None:
         """Let *statement* wait for whole tables for a time, for rows without end."""
         if self._sets_wait or _SETS_WAIT.search(statement):
@@ -298,6 +337,33 @@ class PostgresUnit:
             error.message += f"; it left the INVALID index {', '.join(names)}"
             drops = "; ".join(f"DROP INDEX CONCURRENTLY {name}" for name in names)
             error.hint = f"{drops}; then run again"
+
+
+class _Lent:
+    """The session of a unit, whose statements the unit looks at."""
+
+    def __init__(
+        self,
+        session: PostgresSession,
+        run: "Callable[..., Result]",
+        rolled_back: "Callable[[], None]",
+    ) -> None:
+        self._session = session
+        self._rolled_back = rolled_back
+        self.run = run
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+    def rollback(self) -> None:
+        """Roll back; see `core.Session`."""
+        self._session.rollback()
+        self._rolled_back()
+
+    def rollback_to(self, name: str) -> None:
+        """Undo what came after a savepoint, and release it."""
+        self._session.rollback_to(name)
+        self._rolled_back()
 
 
 def _runs_alone(cause: BaseException | None) -> bool:

@@ -14,7 +14,7 @@ from mooring.core import OpenError, StoreBusyError
 
 from mooring_sqlite._config import MIB, SqliteConfig
 from mooring_sqlite._deadline import Deadline
-from mooring_sqlite._errors import translate_error
+from mooring_sqlite._errors import ENGINE_ERRORS, translate_error
 from mooring_sqlite._path import Location
 
 Setting = int | str
@@ -81,7 +81,7 @@ def connect(
             check_same_thread=False,
             cached_statements=256,
         )
-    except sqlite3.Error as cause:
+    except ENGINE_ERRORS as cause:
         raise translate_error(cause, target=location.path) from cause
     ping = Deadline(connection, config.ping_timeout)
     try:
@@ -93,7 +93,7 @@ def connect(
         if not location.in_memory:
             _switch_to_wal(connection, location, deadline)
         _apply(connection, settings)
-    except sqlite3.Error as cause:
+    except ENGINE_ERRORS as cause:
         connection.close()
         ping.reraise()
         raise translate_error(cause, target=location.path) from cause

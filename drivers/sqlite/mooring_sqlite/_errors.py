@@ -32,6 +32,9 @@ _CONSTRAINTS: dict[int, type[IntegrityError]] = {
     sqlite3.SQLITE_CONSTRAINT_CHECK: CheckViolation,
     sqlite3.SQLITE_CONSTRAINT_NOTNULL: NotNullViolation,
 }
+# What ``sqlite3`` raises for an error of the engine. A message that quotes a name which
+# damage has made unreadable, Python cannot decode.
+ENGINE_ERRORS = (sqlite3.Error, sqlite3.Warning, UnicodeDecodeError)
 # IOERR_FSYNC and IOERR_DIR_FSYNC: what was to be synced may be on the disk or not.
 UNSYNCED = frozenset({sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC})
 
@@ -52,6 +55,8 @@ def translate_error(
     """
     code: int = getattr(error, "sqlite_errorcode", 0)
     message = str(error)
+    if isinstance(error, UnicodeDecodeError):
+        return _corrupt(target, "damaged", "a name in it is no UTF-8 text")
     found = _by_extended_code(code, message) or _by_primary_code(
         code & 0xFF, message, target
     )
@@ -97,11 +102,7 @@ def _by_primary_code(code: int, message: str, target: str) -> StoreError | None:
         )
     if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
         what = "damaged" if code == sqlite3.SQLITE_CORRUPT else "not a database"
-        return CorruptStoreError(
-            f"{target} is {what}, or encrypted ({message}); it was not changed",
-            hint="restore it from a backup, or name another path; `sqlite3 FILE"
-            " .recover` saves what can be read",
-        )
+        return _corrupt(target, f"{what}, or encrypted", message)
     if code == sqlite3.SQLITE_FULL:
         return StorageFullError(
             f"no space left for {target}; the transaction was rolled back",
@@ -121,6 +122,14 @@ def _by_primary_code(code: int, message: str, target: str) -> StoreError | None:
     if code in (sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_RANGE):
         return ParameterError(f"a value is too large for SQLite: {message}")
     return None
+
+
+def _corrupt(target: str, what: str, why: str) -> CorruptStoreError:
+    return CorruptStoreError(
+        f"{target} is {what} ({why}); it was not changed",
+        hint="restore it from a backup, or name another path; `sqlite3 FILE"
+        " .recover` saves what can be read",
+    )
 
 
 def _by_text(message: str, *, changes_rows: bool) -> StoreError:

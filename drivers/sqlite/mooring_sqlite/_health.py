@@ -10,6 +10,7 @@ from mooring.core import Check, CheckProgress, Health, MooringError
 
 from mooring_sqlite._connect import Setting, read_settings
 from mooring_sqlite._deadline import Deadline
+from mooring_sqlite._errors import ENGINE_ERRORS
 from mooring_sqlite._sharing import why_alone
 from mooring_sqlite._surroundings import disk, surroundings
 
@@ -102,7 +103,7 @@ def _ask(
         limit.watch()
         for check in look(session.connection):
             found.append(check)  # noqa: PERF402 - what is found before an error stays
-    except sqlite3.Error as error:
+    except ENGINE_ERRORS as error:
         limit.reraise()
         if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_INTERRUPT:
             return [*found, _unknown(name, "did not finish in time")]

@@ -130,7 +130,7 @@ class SqliteMigrationSession:
         self.statement_timeout = statement
         if lock is not None:
             milliseconds = max(round(lock * 1000), 1)
-            self.connection.control(f"PRAGMA busy_timeout = {milliseconds}")
+            self.connection.query(f"PRAGMA busy_timeout = {milliseconds}")
             self.settings["busy_timeout"] = milliseconds
 
     def enforce_keys(self, *, on: bool) -> None:
@@ -141,6 +141,10 @@ class SqliteMigrationSession:
         if self.settings["foreign_keys"] != int(on):
             self.connection.control(f"PRAGMA foreign_keys = {int(on)}")
             self.settings["foreign_keys"] = int(on)
+
+    def lend(self, unit: "SqliteUnit") -> AbstractContextManager[SqliteSession]:
+        """Return a block that has the connection, in *unit*; see `LendsConnection`."""
+        return unit.lend()
 
     def unit(self, *, transaction: bool) -> "SqliteUnit":
         """Return a block around statements that are kept or undone together."""
@@ -208,6 +212,13 @@ class SqliteUnit:
             except StoreError as error:
                 error.offset = start + (error.offset or first_word_at(statement))
                 raise
+
+    @contextmanager
+    def lend(self) -> Iterator[SqliteSession]:
+        """Lend the connection to a file in Python; see `core.LendsConnection`."""
+        self._unchecked = self._touches_rows = True
+        with self._session.bounded(self._run.statement_timeout):
+            yield self._session
 
     def split(self, sql: str) -> Iterable[tuple[int, str]]:
         """Return the SQL statements of a piece, each with its offset."""

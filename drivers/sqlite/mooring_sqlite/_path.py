@@ -163,7 +163,11 @@ def _create(path: str) -> bool:
             hint="shorten it: the names of the files beside it are longer",
         )
     try:
-        _make_folder(os.path.dirname(path))
+        folder = os.path.dirname(path)
+        if not os.path.isdir(folder):
+            from mooring_sqlite._folders import make_folder
+
+            make_folder(folder)
         file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
         try:
             os.fchmod(file, 0o600)  # whatever the umask
@@ -174,17 +178,6 @@ def _create(path: str) -> bool:
             return False  # somebody else was faster
         raise _cannot("create", path, cause) from cause
     return True
-
-
-def _make_folder(path: str) -> None:
-    if not os.path.isdir(path):
-        _make_folder(os.path.dirname(path))
-        try:
-            os.mkdir(path, 0o700)
-            os.chmod(path, 0o700)  # whatever the umask
-        except FileExistsError:
-            if not os.path.isdir(path):
-                raise
 
 
 def _require_access(path: str, found: os.stat_result) -> None:

@@ -1,7 +1,8 @@
 """One SQLite connection as the scopes of core use it."""
 
 import sqlite3
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from threading import RLock
 from time import monotonic
 from typing import Any, Final
@@ -16,7 +17,7 @@ from mooring.core import (
 
 from mooring_sqlite._connect import Setting, restore
 from mooring_sqlite._deadline import Deadline
-from mooring_sqlite._errors import is_unsynced, translate_error
+from mooring_sqlite._errors import ENGINE_ERRORS, is_unsynced, translate_error
 
 Values = tuple[object, ...]
 Rows = list[tuple[Any, ...]]
@@ -34,7 +35,7 @@ class SqliteSession:
         settings: What its PRAGMAs read back as.
         target: The database, for messages.
         statement_timeout: Seconds a statement may run; 0 = no limit.
-        read: Reads a row into a class, for results.
+        read: Reads rows into a class, for results.
         read_deadline: Seconds a snapshot may be open; 0 = no limit.
         upkeep: Called with the session behind every 32nd commit; it raises only what a
             signal raised.
@@ -69,7 +70,7 @@ class SqliteSession:
         settings: dict[str, Setting],
         target: str,
         statement_timeout: float,
-        read: Callable[[Any, type[Any]], Any],
+        read: Callable[[Any, Any, type[Any]], list[Any]],
         read_deadline: float = 0.0,
         upkeep: "Callable[[SqliteSession], object] | None" = None,
     ) -> None:
@@ -116,7 +117,7 @@ class SqliteSession:
             self._execute(text, values)
             rows = self._fetchall()
             rowcount = self._changed_rows() if statement.changes_rows else None
-        except (sqlite3.Error, sqlite3.Warning) as cause:
+        except ENGINE_ERRORS as cause:
             error = self._error(cause, text, changes_rows=statement.changes_rows)
             if is_unsynced(cause) and not self.connection.in_transaction:
                 error = _unknown(self.target)
@@ -125,11 +126,12 @@ class SqliteSession:
             raise error from cause
         finally:
             self.busy = False
+        result = Result(rows, self._cursor.description, rowcount, self._read)
         if rowcount is not None and not self.connection.in_transaction:
             self._commits += 1
             if self._commits % _LOOK == 0:
-                self._look_after()
-        return Result(rows, self._cursor.description, rowcount, self._read)
+                self._look_after()  # by the same cursor
+        return result
 
     def stream(
         self,
@@ -159,7 +161,7 @@ class SqliteSession:
                 if not rows:
                     return
                 yield columns, rows
-        except sqlite3.Error as cause:
+        except ENGINE_ERRORS as cause:
             raise self._error(cause, text) from cause
         finally:
             # Closed by whoever takes it out: once, as two at a time must not.
@@ -285,6 +287,15 @@ class SqliteSession:
         """Let statements run without a deadline: a migration has its own bounds."""
         self._deadline.limit = _NEVER
 
+    @contextmanager
+    def bounded(self, limit: float | None) -> Iterator[None]:
+        """Let each statement of a migration in the block run for *limit* seconds."""
+        self._deadline.limit = limit or _NEVER
+        try:
+            yield
+        finally:
+            self._deadline.limit = _NEVER
+
     def limited(self) -> None:
         """Hold statements to their deadline again."""
         self._deadline.limit = self._limit
@@ -302,7 +313,7 @@ class SqliteSession:
             self._deadline.limit = _NEVER
 
     def control(self, sql: str) -> None:
-        """Execute a statement of ours that returns nothing."""
+        """Execute a statement of ours that returns no rows."""
         self._deadline.until = None
         try:
             self._execute(sql)
@@ -314,7 +325,7 @@ class SqliteSession:
         self._deadline.until = None
         try:
             return self._execute(sql, values).fetchall()
-        except sqlite3.Error as cause:
+        except ENGINE_ERRORS as cause:
             raise self._error(cause, sql) from cause
 
     def close(self) -> None:

@@ -135,7 +135,7 @@ class SqliteStore(SqlStoreBase[SqliteSession]):
             settings=settings,
             target=config.path,
             statement_timeout=config.statement_timeout,
-            read=self._read_row,
+            read=self._read_rows,
             read_deadline=config.read_deadline,
             upkeep=None if read_only or location.in_memory else self._look_after,
         )

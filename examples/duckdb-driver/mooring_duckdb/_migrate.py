@@ -90,6 +90,11 @@ class DuckdbMigrationSession:
         """Return the file that was begun without a transaction and did not end."""
         return DuckdbVersions(self._session, self._table).unfinished()
 
+    @contextmanager
+    def lend(self, unit: "DuckdbUnit") -> Iterator[DuckdbSession]:  # noqa: ARG002 - the session is that of every unit
+        """Lend the session to a file in Python; see `core.LendsConnection`."""
+        yield self._session
+
     def unit(self, *, transaction: bool) -> "DuckdbUnit":
         """Return a block around statements that are kept or undone together."""
         return DuckdbUnit(self._session, self._table, transaction=transaction)

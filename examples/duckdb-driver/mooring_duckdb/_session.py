@@ -35,7 +35,7 @@ class DuckdbSession:
         connection: A connection as `Database.connect` makes it; it belongs to the
             session.
         statement_timeout: Seconds a statement may run; 0 = no limit.
-        read: Reads a row into a class, for results.
+        read: Reads rows into a class, for results.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class DuckdbSession:
         connection: duckdb.DuckDBPyConnection,
         *,
         statement_timeout: float,
-        read: Callable[[Any, type[Any]], Any],
+        read: Callable[[Any, Any, type[Any]], list[Any]],
     ) -> None:
         self.connection = connection
         self.in_transaction = False

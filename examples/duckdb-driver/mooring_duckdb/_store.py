@@ -59,7 +59,7 @@ class DuckdbStore(SqlStoreBase[DuckdbSession]):
         return DuckdbSession(
             self.database.connect(timeout),
             statement_timeout=statement_timeout,
-            read=self._read_row,
+            read=self._read_rows,
         )
 
     def close(self) -> None:

@@ -2,15 +2,21 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from mooring import migrate
+from mooring import core, migrate
 
 Run = Callable[..., Any]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[core.SqlStore]:
+    with core.open(f"sqlite:{tmp_path / 'app.db'}", migrate="skip") as store:
+        yield store
 
 
 @pytest.mark.parametrize(
@@ -40,6 +46,21 @@ def test_nothing_is_written_for_what_cannot_be_a_migration(
 
     assert done.code == 2
     assert list(tmp_path.rglob("*.sql")) == []
+
+
+def test_a_file_in_python_is_one_that_can_be_run(
+    run: Run, tmp_path: Path, store: core.SqlStore
+) -> None:
+    done = run("migrate", "new", "Fill in", "--python", "--dir", ".", "--json")
+    (path,) = done.document["files"]
+    source = migrate.Source(str(tmp_path))
+
+    assert Path(path).name.partition("_")[2] == "fill_in.py"
+    assert migrate.validate(source) == ()
+    assert [step.name for step in migrate.Migrator(store, source).up()] == [
+        Path(path).name
+    ]
+    assert len(migrate.Migrator(store, source).down()) == 1
 
 
 def test_nothing_is_overwritten_and_no_file_of_the_run_stays(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
@@ -174,3 +175,32 @@ def test_it_needs_a_file_without_a_transaction(
     with pytest.raises(core.MigrationFailedError, match="transaction block") as caught:
         migrate.Migrator(open_postgres(migrate="skip"), source).up()
     assert "-- +goose NO TRANSACTION" in str(caught.value.hint)
+
+
+def test_a_file_in_python_that_builds_one_is_told_as_one_in_sql(
+    open_postgres: OpenPostgres, plain: Plain, tmp_path: Path
+) -> None:
+    plain.execute(TABLE)
+    build = "CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS a_x ON a (x)"
+    file = tmp_path / "1_a.py"
+    source = migrate.Source(str(tmp_path))
+    migrator = migrate.Migrator(open_postgres(migrate="skip"), source)
+
+    file.write_text(f"def up(tx):\n    tx.execute('{build}')\n")
+    with pytest.raises(core.MigrationFailedError) as caught:
+        migrator.up()
+    assert caught.value.hint == "write `transaction = False` into the file"
+
+    file.write_text(f"transaction = False\n{file.read_text()}")
+    with pytest.raises(core.MigrationFailedError) as caught:
+        migrator.up()
+    assert "it left the INVALID index a_x" in caught.value.message
+    assert "DROP INDEX CONCURRENTLY a_x" in str(caught.value.hint)
+    # IF NOT EXISTS is content with it; the note of the version is not.
+    with pytest.raises(core.MigrationFailedError, match="INVALID index a_x") as caught:
+        migrator.up()
+    assert versions(plain) == [0]
+    plain.execute("DROP INDEX a_x")
+    plain.execute("UPDATE a SET x = n")
+    migrator.up(resume="again")
+    assert indexes(plain) == {"a_x": True}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from pathlib import Path
 from time import sleep
 from typing import Any
 
@@ -272,6 +273,52 @@ def test_each_statement_of_each_file_has_the_bound_that_it_needs(
 
     found = [x for (x,) in plain.execute("SELECT x FROM noted").fetchall()]
     assert found == 2 * noted
+
+
+@pytest.mark.parametrize(
+    ("head", "lines", "noted"),
+    [
+        ("", ["note()", "make(1)", "keep(1)"], ["0", "5s"]),
+        (
+            "",
+            ["savepoint(lambda: make(1))", "note()", "make(2)", "keep(2)"],
+            ["0", "5s"],
+        ),
+        ("transaction = False", ["note()", "make(1)", "keep(1)"], ["0", "0"]),
+    ],
+)
+def test_each_statement_of_a_file_in_python_has_the_bound_that_it_needs(
+    open_postgres: OpenPostgres,
+    plain: Plain,
+    tmp_path: Path,
+    head: str,
+    lines: list[str],
+    noted: list[str],
+) -> None:
+    plain.execute("CREATE TABLE noted (x text)")
+    functions = f"""{head}
+def up(tx):
+    def note():
+        tx.execute({NOTE!r})
+    def make(number):
+        tx.execute("/* a CREATE */ " + {MAKE!r}.format(number))
+    def keep(number):
+        tx.execute({KEEP!r}.format(number))
+    def savepoint(then):
+        try:
+            with tx.savepoint():
+                then()
+                raise LookupError
+        except LookupError:
+            pass
+    """
+    (tmp_path / "1_a.py").write_text(functions + "\n    ".join(lines))
+    (tmp_path / "2_b.py").write_text(f"def up(tx):\n    tx.execute({NOTE!r})\n")
+    store = open_postgres(migrate="skip", lock_timeout=5)
+    migrate.Migrator(store, migrate.Source(str(tmp_path))).up()
+
+    found = [x for (x,) in plain.execute("SELECT x FROM noted").fetchall()]
+    assert found == [*noted, "0"]
 
 
 def test_a_store_without_a_bound_has_none_here(

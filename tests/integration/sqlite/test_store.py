@@ -636,30 +636,21 @@ FIRST_OPEN = """
 """
 
 
-# Runs a command in a mount namespace of its own: what it mounts, nobody else sees, and
-# nothing of it stays behind, not even if it is killed.
-APART = ("unshare", "--mount", "--propagation", "private")
-
-
-def disks() -> list[str]:
-    """Return the ways to fill a disk: only root may mount a small one."""
-    mount = (*APART, "mount", "-t", "tmpfs", "none", tempfile.gettempdir())
-    try:
-        subprocess.run(mount, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        return ["file size limit"]
-    return ["file size limit", "tmpfs"]
-
-
 class TestFullDisk:
-    @pytest.mark.parametrize("disk", disks())
+    @pytest.mark.parametrize(
+        "disk",
+        [
+            "file size limit",
+            pytest.param("tmpfs", marks=pytest.mark.needs_small_disk),
+        ],
+    )
     def test_a_full_disk_is_a_typed_error_and_keeps_what_was_acknowledged(
-        self, tmp_path: Path, disk: str
+        self, apart: tuple[str, ...], tmp_path: Path, disk: str
     ) -> None:
         # run() kills it when the time is over; unshare becomes the program it runs.
         child = subprocess.run(
             [
-                *(APART if disk == "tmpfs" else ()),
+                *(apart if disk == "tmpfs" else ()),
                 *(sys.executable, "-c", dedent(FULL_DISK)),
                 *(tmp_path / "app.db", disk),
             ],
@@ -761,6 +752,26 @@ class TestDamage:
         assert not core.health_check(store, integrity=True, timeout=30).ok
         store.close()
         assert digest(path) == before
+
+    def test_a_name_that_is_no_text_any_more_is_told_as_damage(
+        self, open_sqlite: OpenSqlite, tmp_path: Path
+    ) -> None:
+        path = self.filled(open_sqlite, tmp_path)
+        store = open_sqlite()  # knows the schema as it was
+        damage = "UPDATE sqlite_master SET sql = 'CREATE', name = CAST(x'75f4' AS TEXT)"
+        with contextlib.closing(sqlite3.connect(path)) as plain, plain:
+            plain.execute("PRAGMA writable_schema = ON")
+            plain.execute(f"{damage} WHERE name = 'users'")
+            plain.execute("PRAGMA schema_version = 999")
+
+        for use in (
+            lambda: count_users(store),
+            lambda: add_user(store, "u1"),
+            lambda: open_sqlite(),
+        ):
+            with pytest.raises(core.CorruptStoreError, match="no UTF-8 text") as caught:
+                use()
+            assert str(path) in caught.value.message
 
     @pytest.mark.parametrize("damage", ["header", "text", "cut short", "first page"])
     def test_a_file_that_is_no_database_is_refused_and_not_changed(

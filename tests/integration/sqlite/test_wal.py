@@ -414,6 +414,20 @@ def test_a_store_that_stays_open_does_it_now_and_then(
     assert "users" in analyzed(tmp_path)
 
 
+def test_what_is_done_behind_a_commit_does_not_touch_its_result(
+    open_sqlite: OpenSqlite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_store, "_OPTIMIZE_PERIOD", 0.0)
+    monkeypatch.setattr(_store, "_WORTH_OPTIMIZING", 0)
+    store = open_sqlite()
+    returned = [
+        store.execute(f"{USER} RETURNING id AS made", {"id": str(number)}).one()["made"]
+        for number in range(70)
+    ]
+
+    assert returned == [str(number) for number in range(70)]
+
+
 def test_close_waits_for_nobody_who_writes(
     open_sqlite: OpenSqlite, tmp_path: Path
 ) -> None:

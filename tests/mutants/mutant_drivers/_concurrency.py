@@ -15,7 +15,7 @@ class DropsWritesWhenBusy(Store):
     def _execute(self, statement: Any, text: str, values: Any) -> core.Result:
         stats = self._writers.stats
         if statement.changes_rows and stats.lent:
-            return core.Result([], None, 0, self._read_row)
+            return core.Result([], None, 0, self._read_rows)
         return super()._execute(statement, text, values)
 
 

@@ -102,7 +102,7 @@ class Store(SqliteStore):
             settings=plain.settings,
             target=plain.target,
             statement_timeout=self.config.statement_timeout,
-            read=self._read_row,
+            read=self._read_rows,
         )
         session.store = self
         return session

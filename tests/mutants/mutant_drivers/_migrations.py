@@ -1,12 +1,14 @@
 """Each migration once, under a lock, with its version in the same transaction."""
 
-from collections.abc import Sequence
-from contextlib import nullcontext
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext
 from time import sleep
 from typing import Any
 
 from mooring import core
 from mooring.core import AppliedRow, Unfinished
+from mooring_sqlite._session import SqliteSession
 
 from mutant_drivers._driver import MigrationSession, Store, Unit
 from mutant_drivers._mutant import caught_by
@@ -127,3 +129,34 @@ class ForgetsHowFarItCame(Unit):
 
     def note(self, version: int, unfinished: Unfinished | None) -> bool:  # noqa: ARG002 - that it does not matter is the defect
         return True
+
+
+@caught_by("test_a_file_in_python_that_fails_leaves_nothing_of_it")
+class CommitsWhatPythonRuns(Unit):
+    """What a file in Python ran before it failed is kept."""
+
+    @contextmanager
+    def lend(self) -> Iterator[Any]:
+        with super().lend() as session:
+            try:
+                yield session
+            finally:
+                if self._transaction:
+                    self._session.commit()
+                    self._session.control("BEGIN IMMEDIATE")
+
+
+@caught_by("test_a_file_in_python_runs_in_order_with_its_parameters")
+class LendsAnotherConnection(MigrationSession):
+    """A file in Python runs on a connection that is not that of its unit."""
+
+    @contextmanager
+    def lend(self, unit: Any) -> Iterator[Any]:  # noqa: ARG002 - that it does not matter is the defect
+        with closing(sqlite3.connect(":memory:", isolation_level=None)) as other:
+            yield SqliteSession(
+                other,
+                settings={"query_only": 0},
+                target="elsewhere",
+                statement_timeout=0,
+                read=lambda *_: [],
+            )

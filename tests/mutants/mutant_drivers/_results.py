@@ -54,12 +54,13 @@ class LeavesACursorOpen(Session):
 class _Converts(Store):
     """Change what a row was read into."""
 
-    def _read_row(self, row: Any, cls: type[Any]) -> Any:
-        found = super()._read_row(row, cls)
-        for field in attrs.fields(cls):
-            value = getattr(found, field.name)
-            object.__setattr__(found, field.name, self.changed(value))
-        return found
+    def _read_rows(self, rows: Any, names: Any, cls: type[Any]) -> list[Any]:
+        every = super()._read_rows(rows, names, cls)
+        for found in every:
+            for field in attrs.fields(cls):
+                value = getattr(found, field.name)
+                object.__setattr__(found, field.name, self.changed(value))
+        return every
 
     def changed(self, value: Any) -> Any:
         raise NotImplementedError  # each mutant says how
@@ -88,20 +89,22 @@ class ReturnsBoolsAsIntegers(_Converts):
 class PassesOnWhatDoesNotFit(Store):
     """A value that does not fit its field is passed on as the engine gave it."""
 
-    def _read_row(self, row: Any, cls: type[Any]) -> Any:
+    def _read_rows(self, rows: Any, names: Any, cls: type[Any]) -> list[Any]:
         try:
-            return super()._read_row(row, cls)
+            return super()._read_rows(rows, names, cls)
         except core.ResultError:
-            return cls(**{field.name: row[field.name] for field in attrs.fields(cls)})
+            every = [dict(zip(names, row, strict=True)) for row in rows]
+            fields = [field.name for field in attrs.fields(cls)]
+            return [cls(**{name: row[name] for name in fields}) for row in every]
 
 
 @caught_by("test_a_wrong_type_is_an_error_that_does_not_show_the_value")
 class ShowsValuesInErrors(Store):
     """The error for a value that does not fit shows it."""
 
-    def _read_row(self, row: Any, cls: type[Any]) -> Any:
+    def _read_rows(self, rows: Any, names: Any, cls: type[Any]) -> list[Any]:
         try:
-            return super()._read_row(row, cls)
+            return super()._read_rows(rows, names, cls)
         except core.ResultError as error:
-            error.message += f": {row!r}"
+            error.message += f": {rows!r}"
             raise

@@ -33,8 +33,8 @@ class Engine:
             raise core.SerializationError("a conflict")
         return core.Result([(values, statement.verb)], COLUMNS, None, self._read)
 
-    def _read(self, row: Any, cls: type[Any]) -> Any:
-        return cls(**row)
+    def _read(self, rows: Any, names: Any, cls: type[Any]) -> list[Any]:
+        return [cls(**dict(zip(names, row, strict=True))) for row in rows]
 
     def stream(
         self, statement: core.Statement, text: str, values: Values, size: int

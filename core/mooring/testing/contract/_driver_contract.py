@@ -26,6 +26,7 @@ from mooring.testing.contract._migrator import MigratorContract
 from mooring.testing.contract._nesting import NestingContract
 from mooring.testing.contract._parameters import ParametersContract
 from mooring.testing.contract._pickling import PicklingContract
+from mooring.testing.contract._python_migrations import PythonMigrationsContract
 from mooring.testing.contract._results import ResultsContract
 from mooring.testing.contract._rows_into_classes import RowsIntoClassesContract
 from mooring.testing.contract._run import RunContract
@@ -67,6 +68,7 @@ GROUPS: tuple[type, ...] = (
     of_sql(ConcurrencyContract),
     of_sql(UnsupportedContract),
     of_sql(MigrationsContract),
+    of_sql(PythonMigrationsContract),
     of_sql(CrashContract),
     of_sql(HistoriesContract),
 )
