@@ -15,7 +15,7 @@ _ROW, _BAR = 22, 14
 # What the longest figure needs behind its bar.
 _FIGURE = 66
 
-_STYLE = """
+STYLE = """
 text { font: 12px system-ui, "Segoe UI", Roboto, Arial, sans-serif; fill: #1f2328; }
 .title { font-weight: 600; font-size: 14px; }
 .head, .figure { font-size: 11px; fill: #59636e; }
@@ -71,15 +71,15 @@ def bars(title: str, panels: Sequence[tuple[Group, str]]) -> str:
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" {size}>',
         f"<title>{escape(title)}</title>",
-        f"<style>{_STYLE}</style>",
-        _rect("page", 0.5, 0.5, _WIDTH - 1, height - 1, radius=6),
-        _text("title", _MARGIN, 26, title),
+        f"<style>{STYLE}</style>",
+        rect("page", 0.5, 0.5, _WIDTH - 1, height - 1, radius=6),
+        text("title", _MARGIN, 26, title),
     ]
     for row, case in enumerate(cases):
-        lines.append(_text("", _LABELS - 10, top + _ROW * row + 11, case, end=True))
+        lines.append(text("", _LABELS - 10, top + _ROW * row + 11, case, end=True))
     for number, (group, label) in enumerate(panels):
         left = _LABELS + width * number
-        lines.append(_text("head", left, 50, label))
+        lines.append(text("head", left, 50, label))
         lines += _panel(group, cases, left, top, width - _FIGURE - 8)
     lines += _legend(cases, height - 20)
     return "\n".join([*lines, "</svg>", ""])
@@ -94,9 +94,9 @@ def _panel(
         figure = group.medians.get(case)
         length = 0.0 if figure is None else max(width * figure / longest, 1.0)
         if figure is not None:
-            yield _rect(_role(case), left, y, length, _BAR)
+            yield rect(_role(case), left, y, length, _BAR)
         said = "-" if figure is None else figure_in_words(figure, group.unit)
-        yield _text("figure", left + length + 5, y + 11, said)
+        yield text("figure", left + length + 5, y + 11, said)
 
 
 def _legend(cases: Sequence[str], y: float) -> Iterator[str]:
@@ -104,8 +104,8 @@ def _legend(cases: Sequence[str], y: float) -> Iterator[str]:
     x = float(_LABELS)
     for role, name in _LEGEND.items():
         if role in roles:
-            yield _rect(role, x, y, 10, 10)
-            yield _text("head", x + 15, y + 9, name)
+            yield rect(role, x, y, 10, 10)
+            yield text("head", x + 15, y + 9, name)
             x += 90
 
 
@@ -115,16 +115,18 @@ def _role(case: str) -> str:
     return "peer" if case.startswith(_OTHERS) else "ours"
 
 
-def _rect(
+def rect(
     kind: str, x: float, y: float, width: float, height: float, radius: int = 2
 ) -> str:
+    """Return a rectangle of a kind that the style names."""
     return (
         f'<rect class="{kind}" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}"'
         f' height="{height:.1f}" rx="{radius}"/>'
     )
 
 
-def _text(kind: str, x: float, y: float, text: str, *, end: bool = False) -> str:
+def text(kind: str, x: float, y: float, text: str, *, end: bool = False) -> str:
+    """Return a line of text that begins at *x*, or ends there."""
     anchor = ' text-anchor="end"' if end else ""
     kind = f' class="{kind}"' if kind else ""
     return f'<text{kind} x="{x:.1f}" y="{y:.1f}"{anchor}>{escape(text)}</text>'

@@ -85,7 +85,7 @@ def _place(thread: int) -> str:
         file = frame.f_code.co_filename
         # Neither mooring itself, nor a wait of the standard library.
         if not (
-            str(frame.f_globals.get("__name__")).startswith("mooring.")
+            str(frame.f_globals.get("__name__")).startswith(("mooring.", "mooring_"))
             or os.path.dirname(file) == _LIBRARY
         ):
             return (

@@ -23,6 +23,7 @@
     │   ├── StoreBusyError              waited for a lock held by somebody else
     │   ├── PoolTimeoutError            waited for a connection of the pool
     │   ├── StatementTimeoutError       a statement ran past its deadline
+    │   ├── SnapshotExpiredError        a read() block was open for too long
     │   ├── ConnectionLostError         the connection broke; nothing was committed
     │   ├── OutcomeUnknownError         it broke while committing: done or not done
     │   ├── SerializationError          conflict with another transaction
@@ -311,6 +312,15 @@ class StatementTimeoutError(StoreError):
     """A statement ran past its deadline and was stopped; it had no effect."""
 
     code = "statement_timeout"
+
+
+class SnapshotExpiredError(StoreError):
+    """A snapshot was open for longer than it may be, and was given up.
+
+    What it returned before was one state; what comes after would be another.
+    """
+
+    code: ClassVar[str] = "snapshot_expired"
 
 
 class ConnectionLostError(StoreError):

@@ -11,6 +11,10 @@ from mooring_sqlite._path import path_problem, unquoted
 if TYPE_CHECKING:
     from mooring.core import Problem
 
+MIB = 1024 * 1024
+# Twice what SQLite lets the log grow to before it moves it into the file.
+_SMALLEST_LIMIT = 8 * MIB
+
 
 @attrs.frozen(kw_only=True, eq=False, repr=False, slots=False)  # as StoreConfig
 class SqliteConfig(StoreConfig):
@@ -37,6 +41,20 @@ class SqliteConfig(StoreConfig):
         " last commits, off the database.",
         choices=("full", "normal", "off"),
     )
+    read_deadline: float = option(
+        300.0,
+        "How long a read() block may stay open; 0 = no limit. One that is older gets an"
+        " error at its next statement, and no longer keeps the log from being emptied.",
+        unit="seconds",
+        ge=0,
+    )
+    wal_limit: int = option(
+        256 * MIB,
+        "Size of the write-ahead log above which a warning names who keeps it from"
+        " being emptied; 0 = none, else at least 8 MiB.",
+        unit="bytes",
+        ge=0,
+    )
     group_commit: str = option(
         "closures",
         "Which transactions share one COMMIT, and so one flush of the disk, when they"
@@ -58,6 +76,14 @@ class SqliteConfig(StoreConfig):
             from mooring.core import Problem
 
             yield Problem("path", problem)
+        if 0 < self.wal_limit < _SMALLEST_LIMIT:
+            from mooring.core import Problem
+
+            yield Problem(
+                "wal_limit",
+                f"must be 0 or at least {_SMALLEST_LIMIT} (8 MiB), not"
+                f" {self.wal_limit}: the log of every store comes to 4 MiB",
+            )
 
     @classmethod
     def options_from_url(cls, url: str) -> dict[str, object]:

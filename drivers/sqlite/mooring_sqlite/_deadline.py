@@ -20,13 +20,15 @@ class Deadline:
         limit: Seconds that a statement may run, > 0; may be changed between two.
     """
 
-    __slots__ = ("_connection", "_raised", "limit", "until")
+    __slots__ = ("_connection", "_raised", "end", "limit", "until")
 
     def __init__(self, connection: sqlite3.Connection, limit: float) -> None:
         self._connection = connection
         self.limit = limit
         # When the statement that runs is to be stopped; None: not looked at yet.
         self.until: float | None = None
+        # When all of them are to be stopped: the end of a snapshot.
+        self.end = float("inf")
         self._raised: BaseException | None = None
 
     def watch(self) -> None:
@@ -58,7 +60,7 @@ class Deadline:
                 yield stop
                 now = monotonic()
                 if self.until is None:
-                    self.until = now + self.limit
+                    self.until = min(now + self.limit, self.end)
                 stop = now > self.until
             except GeneratorExit:
                 raise

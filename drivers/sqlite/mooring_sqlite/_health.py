@@ -132,22 +132,19 @@ def _unknown(name: str, detail: str) -> Check:
 
 def _settings(store: "SqliteStore", *, deep: bool) -> list[Check]:
     """Look at the PRAGMAs of every connection; a lent one's were seen before."""
-    seen = lent = 0
+    lent = 0
     wrong: dict[str, list[str]] = {}
     values: dict[str, list[Setting]] = {}
     for pool in store.pools():
         found = pool.inspect(_expected_and_found)
         in_use = [lease.connection.settings for lease in pool.leases()[1]]
-        seen += len(found) + len(in_use)
         lent += len(in_use)
         for expected, now in found + [(settings, settings) for settings in in_use]:
             for name, value in now.items():
                 values.setdefault(name, []).append(value)
                 if value != expected[name]:
                     wrong.setdefault(name, []).append(f"{value} in {pool.name}")
-    where = f"on {seen} connection{'s' * (seen != 1)}"
-    if lent:
-        where += f", {lent} as last verified, being in use"
+    as_verified = f", {lent} as last verified, being in use" if lent else ""
     shown = ("foreign_keys", "journal_mode", *(values if deep else wrong))
     checks = []
     for name in dict.fromkeys(shown):
@@ -161,7 +158,10 @@ def _settings(store: "SqliteStore", *, deep: bool) -> list[Check]:
             )
             checks.append(changed)
         else:
-            detail = f"{_in_words(values.get(name, ()))} {where}"
+            found_on = values.get(name, ())
+            seen = len(found_on)
+            where = f"on {seen} connection{'s' * (seen != 1)}{as_verified}"
+            detail = f"{_in_words(found_on)} {where}"
             checks.append(Check(name=name, status="ok", detail=detail))
     return checks
 

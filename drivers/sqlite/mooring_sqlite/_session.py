@@ -3,7 +3,9 @@
 import sqlite3
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from threading import RLock
+from time import monotonic
+from typing import Any, Final
 
 from mooring.core import (
     OutcomeUnknownError,
@@ -21,6 +23,8 @@ Values = tuple[object, ...]
 Rows = list[tuple[Any, ...]]
 
 _NEVER = float("inf")
+# Commits between two looks at the log.
+_LOOK: Final = 32
 
 
 class SqliteSession:
@@ -32,9 +36,13 @@ class SqliteSession:
         target: The database, for messages.
         statement_timeout: Seconds a statement may run; 0 = no limit.
         read: Reads rows into a class, for results.
+        read_deadline: Seconds a snapshot may be open; 0 = no limit.
+        upkeep: Called with the session behind every 32nd commit; it raises only what a
+            signal raised.
     """
 
     __slots__ = (
+        "_commits",
         "_cursor",
         "_deadline",
         "_execute",
@@ -43,8 +51,15 @@ class SqliteSession:
         "_read",
         "_reading",
         "_shares",
+        "_upkeep",
+        "busy",
         "connection",
+        "ends",
+        "gate",
+        "given_up",
+        "read_deadline",
         "settings",
+        "streams",
         "target",
     )
 
@@ -56,6 +71,8 @@ class SqliteSession:
         target: str,
         statement_timeout: float,
         read: Callable[[Any, Any, type[Any]], list[Any]],
+        read_deadline: float = 0.0,
+        upkeep: "Callable[[SqliteSession], object] | None" = None,
     ) -> None:
         self.connection = connection
         self.settings = settings
@@ -68,15 +85,34 @@ class SqliteSession:
         self._limit = statement_timeout or _NEVER
         self._deadline = Deadline(connection, self._limit)
         self._deadline.watch()
+        self._upkeep = upkeep
+        self._commits = 0
+        # A snapshot may be given up from another thread while its own one does
+        # something else: never while a statement is busy. It has the gate for that; it
+        # may be had twice, since the garbage collector runs at any time.
+        self.busy = self.given_up = False
+        self.gate = RLock()
+        self.read_deadline = read_deadline
+        self.ends: float | None = None
+        self.streams: set[sqlite3.Cursor] = set()
 
     @property
     def in_transaction(self) -> bool:
         """Whether SQLite has a transaction open."""
         return self.connection.in_transaction
 
+    @property
+    def may_read(self) -> bool:
+        """Whether it can hold a snapshot: False after that was given up."""
+        return self.ends is None or self.connection.in_transaction
+
     def run(self, statement: Statement, text: str, values: Values) -> Result:
         """Execute one statement and fetch all of its rows; see `core.Session`."""
         self._deadline.until = None
+        if self.ends is not None:
+            self.busy = True
+            if monotonic() >= self.ends:
+                raise self._expired()
         try:
             self._execute(text, values)
             rows = self._fetchall()
@@ -88,6 +124,12 @@ class SqliteSession:
             if error.offset is not None:
                 error.offset = statement.offset_in_sql(error.offset, text, _width)
             raise error from cause
+        finally:
+            self.busy = False
+        if rowcount is not None and not self.connection.in_transaction:
+            self._commits += 1
+            if self._commits % _LOOK == 0:
+                self._look_after()
         return Result(rows, self._cursor.description, rowcount, self._read)
 
     def stream(
@@ -99,17 +141,31 @@ class SqliteSession:
     ) -> Generator[tuple[Any, Rows], None, None]:
         """Yield the columns with *size* rows at a time; see `core.Session`."""
         cursor = self.connection.cursor()
+        self.streams.add(cursor)
+        begun = False
         try:
-            self._deadline.until = None
-            cursor.execute(text, values)
-            while rows := cursor.fetchmany(size):
-                yield cursor.description, rows
+            while True:
                 # What the caller does between two fetches is not the statement's.
                 self._deadline.until = None
+                self.busy = True
+                try:
+                    if self.ends is not None and monotonic() >= self.ends:
+                        raise self._expired()
+                    if not begun:
+                        cursor.execute(text, values)
+                        begun = True
+                    rows, columns = cursor.fetchmany(size), cursor.description
+                finally:
+                    self.busy = False
+                if not rows:
+                    return
+                yield columns, rows
         except ENGINE_ERRORS as cause:
             raise self._error(cause, text) from cause
         finally:
-            cursor.close()
+            # Closed by whoever takes it out: once, as two at a time must not.
+            if _taken(self.streams, cursor):
+                cursor.close()
 
     def begin(self, *, isolation: str | None, read_only: bool) -> None:  # noqa: ARG002 - SQLite knows one isolation level
         """Begin: readers at their first statement, writers with the lock to write.
@@ -120,11 +176,15 @@ class SqliteSession:
         if not read_only:
             self.control("BEGIN IMMEDIATE")
             return
+        if self.read_deadline:
+            self.busy = True
+            self.ends = self._deadline.end = monotonic() + self.read_deadline
         if not self.settings["query_only"]:
             # The connection is shared with writers: it only reads until rollback().
             self._reading = True
             self.control("PRAGMA query_only = 1")
         self.control("BEGIN")
+        self.busy = False
 
     def commit(self) -> None:
         """Commit, and check that SQLite did; see `core.Session`."""
@@ -136,14 +196,49 @@ class SqliteSession:
             raise
         if self.connection.in_transaction:
             raise StoreError("COMMIT did not end the transaction")
+        self._commits += 1
+        if self._commits % _LOOK == 0:
+            self._look_after()
+
+    def _look_after(self) -> None:
+        """Have the log looked at, behind a commit."""
+        if self._upkeep is None:
+            return
+        try:
+            self._upkeep(self)
+        except BaseException as error:
+            # A signal's. Nothing was wrong when it came, however deep it came from: who
+            # waits for the COMMIT is told that it was one.
+            error.__context__ = None
+            raise
 
     def rollback(self) -> None:
         """Roll back if a transaction is open; some errors did it already."""
+        if self.ends is not None:
+            self.busy = True
+            if self.given_up:
+                with self.gate:  # until that is done
+                    pass
+            self.ends = None
+            self._deadline.end = _NEVER
+            self.busy = False
         if self.connection.in_transaction:
             self.control("ROLLBACK")
         if self._reading:
             self.control("PRAGMA query_only = 0")
             self._reading = False
+
+    def give_up_overdue(self) -> bool:
+        """End a snapshot past its deadline, from any thread; return whether one was."""
+        from mooring_sqlite._overdue import give_up_overdue
+
+        return give_up_overdue(self)
+
+    def _expired(self) -> StoreError:
+        """Return the error for a snapshot past its deadline, and let go of it."""
+        from mooring_sqlite._overdue import expired
+
+        return expired(self)
 
     def savepoint(self, name: str) -> None:
         """Set a savepoint."""
@@ -203,6 +298,7 @@ class SqliteSession:
     def limited(self) -> None:
         """Hold statements to their deadline again."""
         self._deadline.limit = self._limit
+        self._deadline.watch()  # a health check puts its own in the place
 
     def migrate(self, sql: str, values: Values = (), *, limit: float | None) -> None:
         """Execute one statement of a migration, for at most *limit* seconds."""
@@ -235,8 +331,9 @@ class SqliteSession:
         """Close the connection; it never raises."""
         # Breaks the cycle through the handler, so that nothing waits for the
         # garbage collector.
-        self._deadline.unwatch()
-        self.connection.close()
+        with self.gate:
+            self._deadline.unwatch()
+            self.connection.close()
 
     def _use_cursor(self, cursor: sqlite3.Cursor) -> None:
         """Use one cursor for all statements: each is fetched before the next begins."""
@@ -256,6 +353,9 @@ class SqliteSession:
     ) -> StoreError:
         """Return mooring's error for *cause*, or raise what a signal raised."""
         self._deadline.reraise()
+        interrupted = getattr(cause, "sqlite_errorcode", 0) == sqlite3.SQLITE_INTERRUPT
+        if interrupted and self.ends is not None and monotonic() >= self.ends:
+            return self._expired()
         error = translate_error(
             cause, target=self.target, text=text, changes_rows=changes_rows
         )
@@ -268,6 +368,15 @@ class SqliteSession:
                 " for the lock to write (busy_timeout)"
             )
         return error
+
+
+def _taken(streams: set[sqlite3.Cursor], cursor: sqlite3.Cursor) -> bool:
+    """Take *cursor* out and return whether it was there: for one thread it is."""
+    try:
+        streams.remove(cursor)
+    except KeyError:
+        return False
+    return True
 
 
 def _width(number: int) -> int:  # noqa: ARG001 - each is "?"

@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from mooring.core import (
@@ -15,9 +16,10 @@ from mooring.core import (
     SqlStoreBase,
     StoreBusyError,
     StoreClosedError,
+    StoreError,
 )
 
-from mooring_sqlite._config import SqliteConfig
+from mooring_sqlite._config import MIB, SqliteConfig
 from mooring_sqlite._connect import connect, settings_for
 from mooring_sqlite._dialect import translate
 from mooring_sqlite._path import (
@@ -30,9 +32,17 @@ from mooring_sqlite._path import (
 from mooring_sqlite._session import SqliteSession
 
 if TYPE_CHECKING:
-    from mooring.core import MigrationSession, Unfinished
+    from mooring.core import Lease, MigrationSession, Unfinished
 
+    from mooring_sqlite._upkeep import Upkeep
     from mooring_sqlite._versions import SqliteVersions
+
+# SQLite moves the log at 4 MiB, so that one of this size was kept from it.
+_ORDINARY = 8 * MIB
+# "perhaps once per day or once per hour": sqlite.org/pragma.html, "PRAGMA optimize".
+_OPTIMIZE_PERIOD = 3600.0
+# Fewer changed rows tell the planner nothing new.
+_WORTH_OPTIMIZING = 1000
 
 _ALL = frozenset(Capability)
 _IN_MEMORY = _ALL - {
@@ -57,6 +67,9 @@ class SqliteStore(SqlStoreBase[SqliteSession]):
         self._file = None if location.in_memory else file_identity(location.path)
         self._shared = location.in_memory or config.max_open_conns == 1
         self._connected = False
+        self._upkeep: Upkeep | None = None
+        self._optimize_at = monotonic() + _OPTIMIZE_PERIOD
+        self._changes = 0  # rows that were changed when that was done last
         writers = Pool(
             self._connect_writer,
             SqliteSession.close,
@@ -123,6 +136,8 @@ class SqliteStore(SqlStoreBase[SqliteSession]):
             target=config.path,
             statement_timeout=config.statement_timeout,
             read=self._read_rows,
+            read_deadline=config.read_deadline,
+            upkeep=None if read_only or location.in_memory else self._look_after,
         )
         try:
             self._require_same_file()
@@ -130,6 +145,47 @@ class SqliteStore(SqlStoreBase[SqliteSession]):
             session.close()
             raise
         return session
+
+    def _look_after(self, session: SqliteSession) -> None:
+        """See to the log and to statistics, between two transactions.
+
+        What was committed is committed: nothing that fails here is an error of it.
+        """
+        with suppress(OSError, StoreError):
+            if os.stat(f"{self.location.path}-wal").st_size > _ORDINARY:
+                if self._upkeep is None:
+                    from mooring_sqlite._upkeep import Upkeep
+
+                    self._upkeep = Upkeep(self)
+                self._upkeep.look(session)
+            if monotonic() >= self._optimize_at:
+                self._optimize(session)
+
+    def _optimize(self, session: SqliteSession) -> None:
+        """Have statistics brought up to date, if enough was changed since."""
+        self._optimize_at = monotonic() + _OPTIMIZE_PERIOD
+        changes = session.connection.total_changes
+        # Another connection counts anew.
+        if abs(changes - self._changes) < _WORTH_OPTIMIZING:
+            return
+        self._changes = changes
+        from mooring_sqlite._upkeep import optimize
+
+        optimize(session)
+
+    def close(self) -> None:
+        """Close the store; see `SqlStore`."""
+        # As PRAGMA optimize is meant: just before the connection is closed. Where
+        # somebody still writes, or nothing is open, there is no such moment.
+        if not self._closed and not self.location.in_memory and not self.inherited:
+            with suppress(MooringError):
+                if self._writers.stats.idle:
+                    lease = self._writers.acquire(0)
+                    try:
+                        self._optimize(lease.connection)
+                    finally:
+                        self._writers.release(lease)
+        super().close()
 
     def has_same_file(self) -> bool:
         """Say whether the path still leads to the file that was opened."""
@@ -201,6 +257,16 @@ class SqliteStore(SqlStoreBase[SqliteSession]):
     def pools(self) -> "list[Pool[SqliteSession]]":
         """Return the pools of connections, each once: for health checks."""
         return [self._writers] if self._shared else [self._writers, self._readers]
+
+    def read_leases(self) -> "list[Lease[SqliteSession]]":
+        """Return the connections that are lent for reading beside the one that writes.
+
+        Those whose snapshot was given up hold nothing. Who had his for longest comes
+        first.
+        """
+        lent = [] if self._shared else self._readers.leases()[1]
+        holding = [lease for lease in lent if lease.connection.may_read]
+        return sorted(holding, key=lambda lease: lease.since)
 
     def _state(self) -> str:
         writers = self._writers.stats

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 from mooring.core import Check
 
+from mooring_sqlite._config import MIB
 from mooring_sqlite._mount import file_system, is_network
 from mooring_sqlite._path import user_name
 
 if TYPE_CHECKING:
     from mooring_sqlite._store import SqliteStore
 
-MIB: Final = 1024 * 1024
 # Below this a checkpoint of the write-ahead log may not fit any more.
 _LEAST_FREE: Final = 16 * MIB
 _BESIDE: Final = ("", "-wal", "-shm")

@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 from mooring.core import Check
 
-from mooring_sqlite._surroundings import MIB
+from mooring_sqlite._config import MIB
 
 if TYPE_CHECKING:
     from mooring_sqlite._store import SqliteStore
 
-# SQLite checkpoints at 4 MiB; a log of this size was not for long.
-_LARGE: Final = 64 * MIB
 _LONG: Final = 60.0
 # The bytes of -shm that readers lock, and the list of all locks of the machine
 # (sqlite.org/walformat.html, "WAL Locks"; proc(5), /proc/locks).
@@ -27,24 +25,39 @@ _LOCKS: Final = "/proc/locks"
 
 def wal_checks(store: "SqliteStore") -> Iterator[Check]:
     """Look at the size of the log, and at connections that are lent for long."""
-    path = store.location.path
-    try:
-        size = os.stat(f"{path}-wal").st_size
-    except FileNotFoundError:
-        size = 0
+    size, limit = log_size(store), store.config.wal_limit
     detail = f"{size / MIB:.1f} MiB"
-    if size < _LARGE:
+    if not limit or size <= limit:
         yield Check(name="wal", status="ok", detail=detail)
     else:
-        pids = ", ".join(map(str, readers(f"{path}-shm")))
+        readers = ", ".join(held_by(store)) or "nobody that is known"
         yield Check(
             name="wal",
             status="warning",
-            detail=f"{detail}; read now by process {pids or 'none that is known'}",
-            fix="end what reads for long, such as a read() that nobody left; the log"
-            " goes when the last connection closes",
+            detail=f"{detail}, more than wal_limit; read now by {readers}",
+            fix="end what reads for long, such as a read() that nobody left, or lower"
+            " read_deadline; the log goes when the last connection closes",
         )
     yield _lent(store)
+
+
+def log_size(store: "SqliteStore") -> int:
+    """Return how many bytes the log's file has; 0 where there is none."""
+    try:
+        return os.stat(f"{store.location.path}-wal").st_size
+    except FileNotFoundError:
+        return 0
+
+
+def held_by(store: "SqliteStore") -> list[str]:
+    """Return who reads a snapshot now: threads of this store, and other processes."""
+    own = [lease.holder() for lease in store.read_leases()[:3]]
+    others = [
+        f"process {pid}"
+        for pid in readers(f"{store.location.path}-shm")
+        if pid != os.getpid()
+    ]
+    return own + others
 
 
 def _lent(store: "SqliteStore") -> Check:

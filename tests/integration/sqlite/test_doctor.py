@@ -1,6 +1,7 @@
 """What doctor finds on a SQLite file, each thing made wrong for real."""
 
 import os
+import re
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
@@ -136,13 +137,9 @@ def test_too_little_room_is_a_failure(
 
 
 def test_a_large_log_names_the_process_that_reads(
-    open_sqlite: OpenSqlite,
-    start: Start,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    open_sqlite: OpenSqlite, start: Start, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(_wal, "_LARGE", 1 << 20)
-    store = open_sqlite()
+    store = open_sqlite(wal_limit=8 << 20)
     reader = start(
         """
         import sqlite3, sys
@@ -161,7 +158,7 @@ def test_a_large_log_names_the_process_that_reads(
         tx.execute(USER, {"id": "u1"})
         grow = (
             "INSERT INTO api_keys (id, user_id, hash, prefix)"
-            " VALUES ('k1', 'u1', zeroblob(2000000), 'k1')"
+            " VALUES ('k1', 'u1', zeroblob(9000000), 'k1')"
         )
         tx.execute(grow)
     found = look(store, "wal")
@@ -169,7 +166,36 @@ def test_a_large_log_names_the_process_that_reads(
 
     assert found.status == "warning"
     assert f"read now by process {reader.pid}" in found.detail
+    assert "more than wal_limit" in found.detail
     assert found.fix
+
+
+def test_a_large_log_names_the_thread_that_reads_and_where_it_is(
+    open_sqlite: OpenSqlite, tmp_path: Path
+) -> None:
+    store = open_sqlite(wal_limit=8 << 20)
+    with store.read() as snapshot:
+        snapshot.execute("SELECT count(*) FROM users")
+        with closing(sqlite3.connect(tmp_path / "app.db")) as other:
+            other.execute("CREATE TABLE large (x)")
+            other.execute("INSERT INTO large VALUES (zeroblob(9000000))")
+            other.commit()
+        found = look(store, "wal")
+
+    assert found.status == "warning"
+    assert re.search(r"thread MainThread for [\d.]+ s, now at .+:\d+ in", found.detail)
+
+
+def test_a_health_check_leaves_no_deadline_of_its_own(open_sqlite: OpenSqlite) -> None:
+    longer = (
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000000)"
+        " SELECT max(i) FROM n"
+    )
+    store = open_sqlite()
+    store.execute("SELECT 1")
+    assert core.health_check(store, timeout=0.01).checks
+
+    assert store.execute(longer).scalar() == 1_000_000
 
 
 def test_a_connection_that_is_lent_for_long_names_its_thread(
