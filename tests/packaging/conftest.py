@@ -134,7 +134,8 @@ def bare(install: Install) -> Path:
 @pytest.fixture(scope="session")
 def alone(install: Install, wheels: Mapping[str, Path]) -> Path:
     """Core without any driver, and what its own tests need."""
-    return install(wheels["mooring"], "pytest", "pytest-timeout", "hypothesis")
+    core = f"{wheels['mooring']}[orjson]"
+    return install(core, "pytest", "pytest-timeout", "hypothesis")
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,14 @@
 """What the unit tests of core and of the drivers share; it needs no driver."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import attrs
 import pytest
 from hypothesis import strategies as st
 from mooring import core
-from mooring.core import StoreConfig
+from mooring.core import Dialect, Json, StoreConfig
 from mooring.core._configure import structure
 from mooring.core._strict import structure_fields
 
@@ -19,6 +20,39 @@ _PLAIN: st.SearchStrategy[object] = st.one_of(
     st.sampled_from(["", "low", "high", "fast", "off", "a.db", ":memory:", "5"]),
     st.text(max_size=5),
 )
+
+# Two dialects that differ in everything.
+_COMMON: dict[str, Any] = {
+    "max_parameters": 8,
+    "adapters": {datetime: datetime.isoformat, Json: Json.dumps},
+    "refuse": lambda _: None,
+}
+_DIALECTS = {
+    "qmark": Dialect(
+        placeholder="?",
+        nested_comments=False,
+        dollar_quotes=False,
+        escape_strings=False,
+        bracket_identifiers=True,
+        backtick_identifiers=True,
+        array_slices=False,
+        in_nothing="IN ()",
+        not_in_nothing="NOT IN ()",
+        **_COMMON,
+    ),
+    "format": Dialect(
+        placeholder="%s",
+        nested_comments=True,
+        dollar_quotes=True,
+        escape_strings=True,
+        bracket_identifiers=False,
+        backtick_identifiers=False,
+        array_slices=True,
+        in_nothing="= ANY('{}')",
+        not_in_nothing="<> ALL('{}')",
+        **_COMMON,
+    ),
+}
 
 
 def _values(config_class: type[StoreConfig]) -> dict[str, st.SearchStrategy[object]]:
@@ -68,3 +102,21 @@ def assert_doors_agree() -> Callable[[type[StoreConfig], st.DataObject], None]:
         assert _types(fast) == _types(slow)
 
     return check
+
+
+@pytest.fixture(scope="session")
+def qmark() -> Dialect:
+    """Return the one that writes ?, as SQLite's does."""
+    return _DIALECTS["qmark"]
+
+
+@pytest.fixture(scope="session")
+def percent() -> Dialect:
+    """Return the one that writes %s, as PostgreSQL's does."""
+    return _DIALECTS["format"]
+
+
+@pytest.fixture(scope="module", params=list(_DIALECTS))
+def dialect(request: pytest.FixtureRequest) -> Dialect:
+    """Return each of them, or the one whose name the test gives (indirect)."""
+    return _DIALECTS[request.param]

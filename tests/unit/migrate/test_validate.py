@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 from mooring import core, migrate
-from mooring_postgres._dialect import DIALECT as POSTGRES
-from mooring_sqlite._dialect import DIALECT as SQLITE
 
 Validate = Callable[..., list[tuple[str, str]]]
 
@@ -131,7 +129,13 @@ LONELY = "SELECT /* src/*.sql */ 1;"
     [(NESTED, [2], [], [2]), (IT_S, [], [], []), (LONELY, [2], [], [])],
 )
 def test_whether_comments_nest_is_asked_of_the_engine(
-    tmp_path: Path, sql: str, nested: list[int], plain: list[int], unknown: list[int]
+    tmp_path: Path,
+    percent: core.Dialect,
+    qmark: core.Dialect,
+    sql: str,
+    nested: list[int],
+    plain: list[int],
+    unknown: list[int],
 ) -> None:
     (tmp_path / "1_a.sql").write_text(f"-- +goose Up\n{sql}\n")
     source = migrate.Source(str(tmp_path))
@@ -139,13 +143,13 @@ def test_whether_comments_nest_is_asked_of_the_engine(
     def lines(dialect: core.Dialect | None) -> list[int | None]:
         return [one.line for one in migrate.validate(source, dialect=dialect)]
 
-    assert lines(POSTGRES) == nested
-    assert lines(SQLITE) == plain
+    assert lines(percent) == nested
+    assert lines(qmark) == plain
     assert lines(None) == unknown
 
 
 @pytest.mark.parametrize(
-    ("sql", "postgres", "sqlite"),
+    ("sql", "dollars", "brackets"),
     [
         ("SELECT [it's] FROM a;", [2], []),
         ("SELECT [a;\n] FROM a;", [], [2]),
@@ -155,12 +159,17 @@ def test_whether_comments_nest_is_asked_of_the_engine(
     ],
 )
 def test_so_is_what_else_differs(
-    tmp_path: Path, sql: str, postgres: list[int], sqlite: list[int]
+    tmp_path: Path,
+    percent: core.Dialect,
+    qmark: core.Dialect,
+    sql: str,
+    dollars: list[int],
+    brackets: list[int],
 ) -> None:
     (tmp_path / "1_a.sql").write_text(f"-- +goose Up\n{sql}\n")
     source = migrate.Source(str(tmp_path))
 
-    for dialect, expected in ((POSTGRES, postgres), (SQLITE, sqlite)):
+    for dialect, expected in ((percent, dollars), (qmark, brackets)):
         found = migrate.validate(source, dialect=dialect)
         assert [one.line for one in found] == expected
 
