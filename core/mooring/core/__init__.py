@@ -4,6 +4,8 @@ Names are imported when they are first used (PEP 562): opening a store must not 
 for what it does not need.
 """
 
+from __future__ import annotations
+
 from importlib import import_module
 from typing import TYPE_CHECKING
 

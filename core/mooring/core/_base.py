@@ -1,5 +1,7 @@
 """What `Store` and `SqlStore` ask for, once for all drivers."""
 
+from __future__ import annotations
+
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -188,7 +190,7 @@ class SqlStoreBase(StoreBase, Generic[S]):
             _pause(attempt)
             attempt += 1
 
-    def _execute(self, statement: Statement, text: str, values: "Values") -> Result:
+    def _execute(self, statement: Statement, text: str, values: Values) -> Result:
         if not statement.writes:
             pool = self._to_read
             lease = pool.acquire()
@@ -218,7 +220,7 @@ class SqlStoreBase(StoreBase, Generic[S]):
         return result
 
     def _execute_shared(
-        self, statement: Statement, text: str, values: "Values"
+        self, statement: Statement, text: str, values: Values
     ) -> Result:
         # Apart: what a function inside refers to makes each call slower.
         return self.run(lambda tx: tx.execute_bound(statement, text, values))
@@ -290,7 +292,7 @@ class SqlStoreBase(StoreBase, Generic[S]):
             scope.place = place
 
     @property
-    def converter(self) -> "RowConverter":
+    def converter(self) -> RowConverter:
         """The cattrs converter that reads rows into classes; one per driver."""
         return row_converter(self.driver)
 
@@ -316,7 +318,7 @@ class SqlStoreBase(StoreBase, Generic[S]):
         self._schema[table] = version, applied, known
 
     @property
-    def schema_versions(self) -> "Mapping[str, tuple[int, int, int]]":
+    def schema_versions(self) -> Mapping[str, tuple[int, int, int]]:
         """By version table, as a migrator saw it last: newest version, applied, known.
 
         Empty where nobody looked.
@@ -393,10 +395,10 @@ def _close_all(pools: Iterable[Pool[Any]], timeout: float) -> None:
             stack.callback(pool.close, timeout)
 
 
-_converters: "dict[str, RowConverter]" = {}
+_converters: dict[str, RowConverter] = {}
 
 
-def row_converter(driver: str) -> "RowConverter":
+def row_converter(driver: str) -> RowConverter:
     """Return the one converter of a driver; cattrs is imported at the first."""
     converter = _converters.get(driver)
     if converter is None:

@@ -1,5 +1,7 @@
 """From a mapping, a URL or an instance to a driver's configuration, strictly."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from copy import copy
 from typing import Any, TypeVar

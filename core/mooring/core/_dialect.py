@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import dropwhile, pairwise, takewhile
-from typing import Any, NamedTuple
+from typing import Any
 
 from mooring.core.errors import StatementNotAllowedError
 
@@ -44,8 +44,8 @@ _ROUTINES = (["TRIGGER"], ["FUNCTION"], ["PROCEDURE"])
 _EXPLAINED = frozenset({"CREATE", "SELECT", "WITH"})
 
 
-# A named tuple, since every start makes this class; see `DriverInfo`.
-class Dialect(NamedTuple):
+# Written out, since every start makes this class; see `DriverInfo`.
+class Dialect:
     """Describe an engine's SQL to the translator; a driver makes one and keeps it.
 
     Attributes:
@@ -70,18 +70,54 @@ class Dialect(NamedTuple):
             quotes, everything else as written (``("PRAGMA", "CACHE_SIZE", "=", "5")``).
     """
 
-    placeholder: str
-    nested_comments: bool
-    dollar_quotes: bool
-    escape_strings: bool
-    bracket_identifiers: bool
-    backtick_identifiers: bool
-    array_slices: bool
-    in_nothing: str
-    not_in_nothing: str
-    max_parameters: int
-    adapters: Mapping[type, Callable[[Any], object]]
-    refuse: Callable[[Sequence[str]], str | None]
+    __slots__ = (
+        "adapters",
+        "array_slices",
+        "backtick_identifiers",
+        "bracket_identifiers",
+        "dollar_quotes",
+        "escape_strings",
+        "in_nothing",
+        "max_parameters",
+        "nested_comments",
+        "not_in_nothing",
+        "placeholder",
+        "refuse",
+    )
+
+    def __init__(
+        self,
+        *,
+        placeholder: str,
+        nested_comments: bool,
+        dollar_quotes: bool,
+        escape_strings: bool,
+        bracket_identifiers: bool,
+        backtick_identifiers: bool,
+        array_slices: bool,
+        in_nothing: str,
+        not_in_nothing: str,
+        max_parameters: int,
+        adapters: Mapping[type, Callable[[Any], object]],
+        refuse: Callable[[Sequence[str]], str | None],
+    ) -> None:
+        self.placeholder = placeholder
+        self.nested_comments = nested_comments
+        self.dollar_quotes = dollar_quotes
+        self.escape_strings = escape_strings
+        self.bracket_identifiers = bracket_identifiers
+        self.backtick_identifiers = backtick_identifiers
+        self.array_slices = array_slices
+        self.in_nothing = in_nothing
+        self.not_in_nothing = not_in_nothing
+        self.max_parameters = max_parameters
+        self.adapters = adapters
+        self.refuse = refuse
+
+    def replace(self, **changes: Any) -> "Dialect":
+        """Return another one in which these attributes differ."""
+        same = {name: getattr(self, name) for name in self.__slots__}
+        return Dialect(**same | changes)
 
 
 def allowed_verb(words: Sequence[str], dialect: Dialect) -> str:

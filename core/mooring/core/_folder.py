@@ -1,5 +1,7 @@
 """Folders of migration files, on disk or inside a zipped package."""
 
+from __future__ import annotations
+
 import os
 import sys
 from collections.abc import Iterator

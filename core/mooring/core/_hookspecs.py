@@ -1,5 +1,7 @@
 """The hooks that a driver implements: the whole door between core and drivers."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from pluggy import HookimplMarker, HookspecMarker
@@ -21,7 +23,7 @@ REQUIRED_HOOKS = ("driver_info", "open_store", "health_check")
 
 
 @hookspec(firstresult=True)
-def driver_info() -> "DriverInfo":  # type: ignore[empty-body]  # a specification
+def driver_info() -> DriverInfo:  # type: ignore[empty-body]  # a specification
     """Describe the driver.
 
     It may import the driver's configuration class, never the client library.
@@ -29,7 +31,7 @@ def driver_info() -> "DriverInfo":  # type: ignore[empty-body]  # a specificatio
 
 
 @hookspec(firstresult=True)
-def open_store(config: "StoreConfig") -> "Store":  # type: ignore[empty-body]  # a specification
+def open_store(config: StoreConfig) -> Store:  # type: ignore[empty-body]  # a specification
     """Open the store that *config*, an instance of the driver's class, names.
 
     The store is ready to use; its migrations are core's business. If opening fails,
@@ -39,12 +41,12 @@ def open_store(config: "StoreConfig") -> "Store":  # type: ignore[empty-body]  #
 
 @hookspec(firstresult=True)
 def health_check(  # type: ignore[empty-body]  # a specification
-    store: "Store",
+    store: Store,
     deep: bool,
     timeout: float,
     integrity: bool,
-    progress: "CheckProgress",
-) -> "Health":  # pyright: ignore[reportReturnType]  # a specification
+    progress: CheckProgress,
+) -> Health:  # pyright: ignore[reportReturnType]  # a specification
     """Say how *store* is, within *timeout* seconds, without ever writing.
 
     It may be called at any time: beside open scopes, while another process holds the
@@ -55,7 +57,7 @@ def health_check(  # type: ignore[empty-body]  # a specification
 
 
 @hookspec(firstresult=True)
-def migrations_dir(config: "StoreConfig") -> "Folder":  # type: ignore[empty-body]  # a specification
+def migrations_dir(config: StoreConfig) -> Folder:  # type: ignore[empty-body]  # a specification
     """Return the folder of the driver's own migrations; see `package_folder`."""
 
 

@@ -1,5 +1,7 @@
 """The tokens of a statement: just enough SQL to tell a parameter from a literal."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator
 from functools import lru_cache

@@ -11,6 +11,8 @@ waits looks among the idle ones *after* it is in the queue, so that one of the t
 always sees the other.
 """
 
+from __future__ import annotations
+
 import os
 import threading
 import weakref
@@ -265,7 +267,7 @@ class Pool(Generic[C]):
                 self._all.pop(weakref.ref(lease), None)
                 self._serve()
 
-    def _lost(self, lease: "weakref.ref[Lease[C]]") -> None:
+    def _lost(self, lease: weakref.ref[Lease[C]]) -> None:
         """Close the connection of a lease that nobody gave back, and free its place."""
         if self._end is forked or self._lock.defers(lambda: self._lost(lease)):
             return
@@ -483,7 +485,7 @@ def forked() -> StoreClosedError:
     )
 
 
-_pools: "weakref.WeakSet[Pool[Any]]" = weakref.WeakSet()
+_pools: weakref.WeakSet[Pool[Any]] = weakref.WeakSet()
 _abandoned: list[object] = []
 
 

@@ -1,5 +1,7 @@
 """The registry: finds drivers, loads the one that is named, and calls it."""
 
+from __future__ import annotations
+
 import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
@@ -100,7 +102,7 @@ class Registry:
                     )
             self._manager = manager
 
-    def drivers(self) -> "list[DriverEntry]":
+    def drivers(self) -> list[DriverEntry]:
         """Return every driver by name, usable or not and why; nothing is imported."""
         with self._lock:
             found = self._installed(complete=True)
@@ -154,9 +156,7 @@ class Registry:
             self._found = found
         return self._found
 
-    def _entry(
-        self, name: str, found: Sequence[_discovery.EntryPoint]
-    ) -> "DriverEntry":
+    def _entry(self, name: str, found: Sequence[_discovery.EntryPoint]) -> DriverEntry:
         from mooring.core._entry import DriverEntry
 
         state: DriverState = "available"
@@ -330,7 +330,7 @@ def default_registry() -> Registry:
         return _default
 
 
-def drivers() -> "list[DriverEntry]":
+def drivers() -> list[DriverEntry]:
     """Return every driver, usable or not and why; nothing is imported."""
     return default_registry().drivers()
 

@@ -1,5 +1,7 @@
 """Rows, fetched: what a statement returned."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar, overload
 

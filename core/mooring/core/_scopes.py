@@ -5,6 +5,8 @@ A context (PEP 567) holds at most one open scope of a store. The scope is noted 
 copied while it was open is not misled afterwards.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from types import TracebackType
@@ -32,7 +34,7 @@ State = Literal["new", "open", "failed", "closed", "orphaned"]
 
 Isolation = Literal["serializable"] | None
 
-open_scopes: ContextVar[tuple["Scope[Any]", ...]] = ContextVar(
+open_scopes: ContextVar[tuple[Scope[Any], ...]] = ContextVar(
     "mooring_open_scopes", default=()
 )
 
@@ -55,7 +57,7 @@ class RunAgain(Exception):  # noqa: N818 - nobody ever sees it: `run` begins aga
         place: Where it stands in the pool's queue, to run again.
     """
 
-    def __init__(self, place: "Waiter[Any] | None") -> None:
+    def __init__(self, place: Waiter[Any] | None) -> None:
         super().__init__()
         self.place = place
 
@@ -76,7 +78,7 @@ class Scope(Generic[S]):
         "_translate",
     )
 
-    def __init__(self, store: "Owner", translate: Translate, pool: "Pool[S]") -> None:
+    def __init__(self, store: Owner, translate: Translate, pool: Pool[S]) -> None:
         self._store = store
         self._translate = translate
         self._pool = pool
@@ -127,9 +129,7 @@ class Scope(Generic[S]):
             self._fail(error)
             raise
 
-    def execute_bound(
-        self, statement: Statement, text: str, values: "Values"
-    ) -> Result:
+    def execute_bound(self, statement: Statement, text: str, values: Values) -> Result:
         """Execute the first statement of this scope, translated and bound before."""
         try:
             return self._session.run(statement, text, values)
@@ -162,7 +162,7 @@ class Scope(Generic[S]):
         if failure is not None and kind is None and self.loses_work:
             raise aborted(failure) from failure
 
-    def _borrow(self) -> "Lease[S]":
+    def _borrow(self) -> Lease[S]:
         return self._pool.acquire()
 
     def _begin(self) -> None:
@@ -222,9 +222,9 @@ class Transaction(Scope[S]):
 
     def __init__(
         self,
-        store: "Owner",
+        store: Owner,
         translate: Translate,
-        pool: "Pool[S]",
+        pool: Pool[S],
         isolation: Isolation,
     ) -> None:
         if isolation not in (None, "serializable"):
@@ -238,7 +238,7 @@ class Transaction(Scope[S]):
         self.place: Waiter[S] | None = None
         self._depth = 0
 
-    def savepoint(self) -> "Savepoint[S]":
+    def savepoint(self) -> Savepoint[S]:
         """Return a savepoint: a ``with`` block that can fail by itself.
 
         Leaving it by an exception undoes what it did and leaves the transaction as it
@@ -250,7 +250,7 @@ class Transaction(Scope[S]):
         self._store.require(Capability.SAVEPOINTS)
         return Savepoint(self)
 
-    def _borrow(self) -> "Lease[S]":
+    def _borrow(self) -> Lease[S]:
         if self.place is not None:
             return self._pool.take(self.place)
         return self._pool.acquire()
@@ -274,7 +274,7 @@ class Transaction(Scope[S]):
         commit(self._session)
 
     @property
-    def _savepoints(self) -> "SavepointSession":
+    def _savepoints(self) -> SavepointSession:
         # A store with the capability has such sessions.
         return cast("SavepointSession", self._session)
 
@@ -317,7 +317,7 @@ class Transaction(Scope[S]):
             raise aborted(failure) from failure
 
 
-def commit(session: "Session") -> None:
+def commit(session: Session) -> None:
     """Commit, or leave no transaction open."""
     try:
         session.commit()
@@ -359,7 +359,7 @@ class Snapshot(Scope[S]):
     loses_work = False
     __slots__ = ("_streams",)
 
-    _streams: "list[Batches] | None"
+    _streams: list[Batches] | None
 
     def stream(
         self,
@@ -389,7 +389,7 @@ class Snapshot(Scope[S]):
         self._streams.append(batches)
         return self._rows(batches)
 
-    def _rows(self, batches: "Batches") -> Iterator[Row]:
+    def _rows(self, batches: Batches) -> Iterator[Row]:
         try:
             while True:
                 if self._state != "open":

@@ -1,5 +1,7 @@
 """A user's SQL in the engine's own form, made once per text and bound per call."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any

@@ -1,5 +1,7 @@
 """The values a statement takes: which pass, which are wrapped, which are refused."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
@@ -71,7 +73,7 @@ _ESCAPED_NUL = r"(?<!\\)(?:\\\\)*+\\u0000"
 _EXPONENT = r'"(?:[^"\\]|\\.)*+"|(-?\d[\d.]*+e\+\d++)'
 
 
-def _positional(found: "re.Match[str]") -> str:
+def _positional(found: re.Match[str]) -> str:
     """Return 1e+16 as 10000000000000000.0, and a string as it is."""
     return f"{float(found[1]):.1f}" if found[1] else found[0]
 

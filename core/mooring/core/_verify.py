@@ -1,5 +1,7 @@
 """A driver held to its contract: what it must be, and what its hooks may answer."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -95,9 +97,7 @@ def first_line(error: BaseException) -> str:
     return next(lines, "") or type(error).__name__
 
 
-def ask(
-    registry: "Registry", hook: str, owner: StoreConfig, **arguments: object
-) -> Any:
+def ask(registry: Registry, hook: str, owner: StoreConfig, **arguments: object) -> Any:
     """Call a hook of *owner*'s driver.
 
     Raises:

@@ -1,5 +1,7 @@
 """The table of applied migrations, as goose makes it, and our own table beside it."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -148,7 +150,7 @@ class VersionTables:
             for version, tstamp, digest, seconds, who, way in newest.values()
         ]
 
-    def unfinished(self) -> "Unfinished | None":
+    def unfinished(self) -> Unfinished | None:
         """Return the file that was begun without a transaction and did not end."""
         if SIDE_TABLE not in self._present():
             return None
@@ -206,7 +208,7 @@ class VersionTables:
         """Note what the file of an applied version is now; all else stays."""
         self._keep(version, {"digest": digest}, is_applied=True)
 
-    def note(self, version: int, unfinished: "Unfinished | None") -> None:
+    def note(self, version: int, unfinished: Unfinished | None) -> None:
         """Note how far a file without a transaction is; None: it is not under way."""
         found = _FINISHED
         if unfinished is not None:

@@ -55,6 +55,8 @@ which stays the same for programs even if a class or a text changes.
 The cause, where there is one, is the driver's own exception in ``__cause__``.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -110,7 +112,7 @@ class ConfigError(MooringError):
     code = "config"
 
     def __init__(
-        self, problems: "Iterable[Problem | str]", *, hint: str | None = None
+        self, problems: Iterable[Problem | str], *, hint: str | None = None
     ) -> None:
         from mooring.core._problem import Problem
 
@@ -125,7 +127,7 @@ class ConfigError(MooringError):
         super().__init__(message, hint=hint)
 
 
-def _aligned(problems: "Sequence[Problem]") -> list[str]:
+def _aligned(problems: Sequence[Problem]) -> list[str]:
     """Return a line for each problem, in columns where places are known."""
     if not any(problem.source for problem in problems):
         return [str(problem) for problem in problems]

@@ -1,5 +1,7 @@
 """Schema migrations: files in goose's format, planned and run on any store."""
 
+from __future__ import annotations
+
 from importlib import import_module
 from typing import TYPE_CHECKING
 

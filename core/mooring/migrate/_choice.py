@@ -1,5 +1,7 @@
 """Which versions a run takes, from the files and what is applied: or why none."""
 
+from __future__ import annotations
+
 from collections.abc import Collection, Iterable, Mapping
 
 from mooring.core import File

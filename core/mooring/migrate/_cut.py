@@ -33,7 +33,7 @@ _ANY: Final = Dialect(
     adapters={},
     refuse=lambda _: None,
 )
-_PLAIN: Final = _ANY._replace(nested_comments=False)
+_PLAIN: Final = _ANY.replace(nested_comments=False)
 _CALLED: Final = {
     "string": "a string",
     "name": "a quoted name",

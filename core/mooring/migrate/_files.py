@@ -1,5 +1,7 @@
 """Reading migration files, and telling if an applied one was changed since."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -80,13 +82,13 @@ class ReadFile:
         return self.migration.up if direction == "up" else self.migration.down
 
     def prepare(
-        self, store: Any, session: "MigrationSession", direction: Direction
+        self, store: Any, session: MigrationSession, direction: Direction
     ) -> None:
         """Do what can be done before the first file of a run."""
 
     def execute(
         self,
-        unit: "MigrationUnit",
+        unit: MigrationUnit,
         statement: Statement,
         direction: Direction,  # noqa: ARG002 - a statement is of one direction
     ) -> None:
@@ -99,7 +101,7 @@ class ReadFile:
         statement: Statement,
         state: str,
         direction: Direction,  # noqa: ARG002 - as above
-    ) -> "MigrationFailedError":
+    ) -> MigrationFailedError:
         """Return the error of a statement, with what state it left."""
         from mooring.migrate._failure import failed
 

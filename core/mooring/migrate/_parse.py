@@ -5,12 +5,14 @@ block without SQL does not swallow the line after it, a byte order mark is skipp
 and a line may be of any length.
 """
 
+from __future__ import annotations
+
 import os
 from collections.abc import Mapping
 
 from mooring.core.errors import MigrationParseError
-from mooring.migrate._filename import is_python, version_of
 from mooring.migrate._migration import Migration, Statement
+from mooring.migrate._source import is_python, version_of
 
 # goose's idea of white space. str.strip() alone would also take U+001C to U+001F.
 SPACE = (

@@ -6,10 +6,10 @@ from typing import Literal
 import attrs
 
 from mooring.core import AppliedRow, File, Unfinished
-from mooring.migrate._filename import is_python
 from mooring.migrate._files import content as content_of
 from mooring.migrate._listing import Listing
 from mooring.migrate._migration import digest
+from mooring.migrate._source import is_python
 
 MigrationState = Literal["applied", "pending", "changed", "missing", "ahead"]
 

@@ -7,10 +7,9 @@ from typing import Literal, NamedTuple
 from mooring.core import Dialect, File
 from mooring.core.errors import MigrationParseError
 from mooring.migrate._cut import cuts
-from mooring.migrate._filename import claims_version, is_python, version_of
 from mooring.migrate._files import content
 from mooring.migrate._parse import parse_noting
-from mooring.migrate._source import Source
+from mooring.migrate._source import Source, claims_version, is_python, version_of
 
 # Longer gaps are no gaps: versions from here on are times, or begin a new count.
 _WIDEST_GAP = 100

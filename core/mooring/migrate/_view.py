@@ -1,5 +1,7 @@
 """How far a store is with a source of files: it looks, and never writes."""
 
+from __future__ import annotations
+
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +58,7 @@ class View:
         self._require_head(files, applied)
         self._note(files, applied)
 
-    def status(self, *, content: bool = True, timeout: float | None = None) -> "Status":
+    def status(self, *, content: bool = True, timeout: float | None = None) -> Status:
         """Return every known or applied migration by version; nothing is written.
 
         Args:
@@ -79,7 +81,7 @@ class View:
         to: int | None = None,
         steps: int | None = None,
         allow_missing: bool = False,
-    ) -> "Plan":
+    ) -> Plan:
         """Return what `up` would do, in order; nothing is locked or written.
 
         Args:
@@ -102,7 +104,7 @@ class View:
         newest = max(applied, default=0)
         return plan_of(batch, "up", newest, unfinished=self._unfinished())
 
-    def plan_down(self, *, to: int | None = None, steps: int | None = None) -> "Plan":
+    def plan_down(self, *, to: int | None = None, steps: int | None = None) -> Plan:
         """Return what `down` would undo, and what goes with it; nothing is locked.
 
         The rows of the tables that go are counted, each up to a million.
@@ -131,7 +133,7 @@ class View:
         unfinished = self._unfinished()
         return plan_of(batch, "down", newest, losses, unfinished=unfinished)
 
-    def plan_repair(self, versions: Collection[int] | None = None) -> "Repair":
+    def plan_repair(self, versions: Collection[int] | None = None) -> Repair:
         """Return what `repair` would correct; nothing is locked or written.
 
         Args:
@@ -148,7 +150,7 @@ class View:
 
     def validate(
         self, *, environ: Mapping[str, str] | None = None
-    ) -> "tuple[Finding, ...]":
+    ) -> tuple[Finding, ...]:
         """Check every file, both directions, as `mooring.migrate.validate` does.
 
         Whether a ``;`` cuts something in two is told by the rules of the store's
@@ -163,7 +165,7 @@ class View:
         dialect = dialect_of(self._store)
         return validate(self._source, environ=environ, dialect=dialect)
 
-    def wait(self, *, timeout: float) -> "Waited":
+    def wait(self, *, timeout: float) -> Waited:
         """Wait until somebody else has applied every file.
 
         Args:
@@ -210,10 +212,10 @@ class View:
             name = file.name if file else f"version {unfinished.version}"
             raise unfinished_error(unfinished, name)
 
-    def _unfinished(self) -> "Unfinished | None":
+    def _unfinished(self) -> Unfinished | None:
         return self._store.migration_unfinished(self._source.table)
 
-    def _choice(self, files: Mapping[int, File], applied: Collection[int]) -> "Choice":
+    def _choice(self, files: Mapping[int, File], applied: Collection[int]) -> Choice:
         from mooring.migrate._choice import Choice
 
         return Choice(self._source, files, applied)

@@ -4,6 +4,8 @@ The functions below are the driver; what they need is imported when they are cal
 so that naming the driver costs little and listing it nothing.
 """
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING, Any
 
 from mooring.core import hookimpl
@@ -20,7 +22,7 @@ __version__ = "0.1.0"
 
 
 @hookimpl
-def driver_info() -> "DriverInfo":
+def driver_info() -> DriverInfo:
     """Describe the driver."""
     from mooring.core import Capability, DriverInfo
 
@@ -32,7 +34,7 @@ def driver_info() -> "DriverInfo":
 
 
 @hookimpl
-def open_store(config: "SqliteConfig") -> "SqliteStore":
+def open_store(config: SqliteConfig) -> SqliteStore:
     """Open the file, or the private in-memory database, that *config* names."""
     from mooring_sqlite._store import open_sqlite
 
@@ -41,12 +43,12 @@ def open_store(config: "SqliteConfig") -> "SqliteStore":
 
 @hookimpl
 def health_check(
-    store: "SqliteStore",
+    store: SqliteStore,
     deep: bool,
     timeout: float,
     integrity: bool,
-    progress: "CheckProgress",
-) -> "Health":
+    progress: CheckProgress,
+) -> Health:
     """Look at the connections and the disk, and deeper at all around them."""
     from mooring_sqlite._health import check
 
@@ -56,7 +58,7 @@ def health_check(
 
 
 @hookimpl
-def migrations_dir() -> "Folder":
+def migrations_dir() -> Folder:
     """Return the folder of the driver's own migrations."""
     from mooring.core import package_folder
 

@@ -4,6 +4,8 @@ The PRAGMAs are those of sqlite.org/pragma.html. ``foreign_keys``, ``synchronous
 ``busy_timeout`` belong to a connection and not to the file: each one sets its own.
 """
 
+from __future__ import annotations
+
 import sqlite3
 from collections.abc import Iterable, Mapping
 from functools import lru_cache

@@ -1,5 +1,7 @@
 """Stopping statements that run too long, with SQLite's progress handler."""
 
+from __future__ import annotations
+
 import sqlite3
 from collections.abc import Generator
 from time import monotonic

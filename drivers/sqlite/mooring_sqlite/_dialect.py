@@ -1,5 +1,7 @@
 """SQLite's SQL for the translator of core."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache

@@ -1,5 +1,7 @@
 """SQLite's errors as those of mooring (sqlite.org/rescode.html)."""
 
+from __future__ import annotations
+
 import re
 import sqlite3
 

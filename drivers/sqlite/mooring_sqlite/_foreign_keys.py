@@ -1,5 +1,7 @@
 """What a migration did to rows that refer to others, while foreign keys were off."""
 
+from __future__ import annotations
+
 from collections import Counter
 from typing import Final
 

@@ -8,6 +8,8 @@ waits for the lock, and never deleted, since two processes could then lock two f
 one name.
 """
 
+from __future__ import annotations
+
 import errno
 import fcntl
 import os
@@ -23,7 +25,7 @@ _POLL_SECONDS: Final = 0.01
 
 _guard = threading.Lock()
 # By process too: a forked child inherits this dict, but none of the locks.
-_files: dict[tuple[int, str], "_LockFile"] = {}
+_files: dict[tuple[int, str], _LockFile] = {}
 
 
 class _LockFile:

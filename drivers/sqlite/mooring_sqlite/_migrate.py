@@ -1,5 +1,7 @@
 """Migrating a SQLite database: the lock, the version table, and safe units."""
 
+from __future__ import annotations
+
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
@@ -118,7 +120,7 @@ class SqliteMigrationSession:
         """Return what is applied. A missing version table is made by the first unit."""
         return self.noted.read() or ()
 
-    def unfinished(self) -> "Unfinished | None":
+    def unfinished(self) -> Unfinished | None:
         """Return the file that was begun without a transaction and did not end."""
         return self.noted.unfinished()
 
@@ -142,11 +144,11 @@ class SqliteMigrationSession:
             self.connection.control(f"PRAGMA foreign_keys = {int(on)}")
             self.settings["foreign_keys"] = int(on)
 
-    def lend(self, unit: "SqliteUnit") -> AbstractContextManager[SqliteSession]:
+    def lend(self, unit: SqliteUnit) -> AbstractContextManager[SqliteSession]:
         """Return a block that has the connection, in *unit*; see `LendsConnection`."""
         return unit.lend()
 
-    def unit(self, *, transaction: bool) -> "SqliteUnit":
+    def unit(self, *, transaction: bool) -> SqliteUnit:
         """Return a block around statements that are kept or undone together."""
         return SqliteUnit(self, transaction=transaction)
 
@@ -240,7 +242,7 @@ class SqliteUnit:
         """Note another digest for a version that is applied."""
         self._versions.amend(version, digest=digest)
 
-    def note(self, version: int, unfinished: "Unfinished | None") -> bool:
+    def note(self, version: int, unfinished: Unfinished | None) -> bool:
         """Note how far the file of *version* is; in its own transaction, nothing."""
         if not self._transaction and self._connection.in_transaction:
             return False

@@ -4,6 +4,8 @@ The file is looked at with ``stat`` only. Opening and closing it by hand would d
 the locks that SQLite holds on it in this process (sqlite.org/howtocorrupt.html, 2.2).
 """
 
+from __future__ import annotations
+
 import os
 import re
 import stat

@@ -1,5 +1,7 @@
 """One SQLite connection as the scopes of core use it."""
 
+from __future__ import annotations
+
 import sqlite3
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
@@ -72,7 +74,7 @@ class SqliteSession:
         statement_timeout: float,
         read: Callable[[Any, Any, type[Any]], list[Any]],
         read_deadline: float = 0.0,
-        upkeep: "Callable[[SqliteSession], object] | None" = None,
+        upkeep: Callable[[SqliteSession], object] | None = None,
     ) -> None:
         self.connection = connection
         self.settings = settings

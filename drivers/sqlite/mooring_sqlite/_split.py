@@ -1,5 +1,7 @@
 """Telling the SQL statements of a migration apart, as SQLite does."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator
 from sqlite3 import complete_statement

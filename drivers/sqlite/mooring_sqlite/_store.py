@@ -1,5 +1,7 @@
 """The opened SQLite database: one connection that writes, and a pool that reads."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -93,7 +95,7 @@ class SqliteStore(SqlStoreBase[SqliteSession]):
         # In memory there is no flush to share.
         self.group_commit = "off" if location.in_memory else config.group_commit
 
-    def _reader_pool(self, config: SqliteConfig) -> "Pool[SqliteSession]":
+    def _reader_pool(self, config: SqliteConfig) -> Pool[SqliteSession]:
         return Pool(
             self._connect_reader,
             SqliteSession.close,
@@ -223,7 +225,7 @@ class SqliteStore(SqlStoreBase[SqliteSession]):
         with self._versions(table, timeout) as versions:
             return versions.read()
 
-    def migration_unfinished(self, table: str) -> "Unfinished | None":
+    def migration_unfinished(self, table: str) -> Unfinished | None:
         """Return the file that did not end; see `Migratable`."""
         with self._versions(table) as versions:
             return versions.unfinished()
@@ -231,7 +233,7 @@ class SqliteStore(SqlStoreBase[SqliteSession]):
     @contextmanager
     def _versions(
         self, table: str, timeout: float | None = None
-    ) -> "Iterator[SqliteVersions]":
+    ) -> Iterator[SqliteVersions]:
         from mooring_sqlite._versions import SqliteVersions
 
         # Right after opening, the connection that is there already serves.
@@ -246,7 +248,7 @@ class SqliteStore(SqlStoreBase[SqliteSession]):
 
     def migration_session(
         self, table: str, *, timeout: float
-    ) -> "AbstractContextManager[MigrationSession]":
+    ) -> AbstractContextManager[MigrationSession]:
         """Return a block that holds the migration lock; see `Migratable`."""
         from mooring_sqlite._migrate import SqliteMigrationSession
 
@@ -254,11 +256,11 @@ class SqliteStore(SqlStoreBase[SqliteSession]):
 
         return SqliteMigrationSession(self.location, self._writers, table, timeout)
 
-    def pools(self) -> "list[Pool[SqliteSession]]":
+    def pools(self) -> list[Pool[SqliteSession]]:
         """Return the pools of connections, each once: for health checks."""
         return [self._writers] if self._shared else [self._writers, self._readers]
 
-    def read_leases(self) -> "list[Lease[SqliteSession]]":
+    def read_leases(self) -> list[Lease[SqliteSession]]:
         """Return the connections that are lent for reading beside the one that writes.
 
         Those whose snapshot was given up hold nothing. Who had his for longest comes

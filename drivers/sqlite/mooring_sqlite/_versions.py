@@ -1,5 +1,7 @@
 """The version table, as goose makes it on SQLite."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 

@@ -17,7 +17,7 @@ class LetsPragmasThrough(Store):
     """A PRAGMA that changes the connection runs, and stays for who borrows it next."""
 
     def translated(self, sql: str) -> Statement:
-        return translate_for(sql, DIALECT._replace(refuse=lambda _: None))
+        return translate_for(sql, DIALECT.replace(refuse=lambda _: None))
 
 
 class _LetsThrough(Store):

@@ -118,7 +118,7 @@ class EmptyInIsTrue(Store):
     """``core.In([])`` matches every row."""
 
     def translated(self, sql: str) -> Statement:
-        return translate_for(sql, DIALECT._replace(in_nothing="IS NOT NULL"))
+        return translate_for(sql, DIALECT.replace(in_nothing="IS NOT NULL"))
 
 
 @caught_by("test_not_in_is_the_opposite")
@@ -126,7 +126,7 @@ class EmptyNotInIsUnknown(Store):
     """``NOT IN`` of an empty list matches no row."""
 
     def translated(self, sql: str) -> Statement:
-        return translate_for(sql, DIALECT._replace(not_in_nothing="NOT IN (NULL)"))
+        return translate_for(sql, DIALECT.replace(not_in_nothing="NOT IN (NULL)"))
 
 
 @caught_by("test_times_sort_as_moments_do", "test_times_of_any_zone_are_one_moment")
@@ -138,4 +138,4 @@ class KeepsTimesAsWritten(Store):
             datetime: datetime.isoformat,
             core.Json: core.Json.dumps,
         }
-        return translate_for(sql, DIALECT._replace(adapters=adapters))
+        return translate_for(sql, DIALECT.replace(adapters=adapters))

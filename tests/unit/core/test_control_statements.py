@@ -214,7 +214,7 @@ def test_a_driver_refuses_more_and_sees_the_tokens(qmark: Dialect) -> None:
         seen.append(words)
         return "the setting is the driver's" if words[0] == "PRAGMA" else None
 
-    dialect = qmark._replace(refuse=refuse)
+    dialect = qmark.replace(refuse=refuse)
     error = refused('/* x */ Pragma main."cache_size" = :n;', dialect)
     translate("SELECT 1", dialect)
 
@@ -227,4 +227,4 @@ def test_a_driver_is_not_asked_about_what_is_refused_anyway(qmark: Dialect) -> N
     def refuse(words: Sequence[str]) -> str | None:
         raise AssertionError(words)
 
-    refused("COMMIT", qmark._replace(refuse=refuse))
+    refused("COMMIT", qmark.replace(refuse=refuse))

@@ -7,7 +7,7 @@ differs on purpose, the last table says so; everything else is the same.
 import pytest
 from mooring.core.errors import MigrationParseError
 from mooring.migrate import parse
-from mooring.migrate._filename import version_of
+from mooring.migrate._source import version_of
 
 UP = "-- +goose Up"
 DOWN = "-- +goose Down"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mooring import migrate
 from mooring.core.errors import MigrationParseError
-from mooring.migrate._filename import version_of
+from mooring.migrate._source import version_of
 
 UP = "def up(tx):\n    pass\n"
 

@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mooring.migrate._filename import version_of
+from mooring.migrate._source import version_of
 
 
 @pytest.mark.parametrize(
