@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 
 from mooring.core import _scopes
 from mooring.core._config import StoreConfig
@@ -249,7 +249,7 @@ class SqlStoreBase(StoreBase, Generic[S]):
 
             self._grouped_class = GroupedTransaction
         # The sessions of a driver that turns group_commit on are such.
-        pool = cast("Pool[Any]", self._to_write)
+        pool: Pool[Any] = self._to_write
         return self._grouped_class(self, self.translate, pool, isolation, may_run_again)
 
     def read(self) -> _scopes.Snapshot[S]:

@@ -17,7 +17,7 @@ import threading
 import weakref
 from copy import copy
 from time import monotonic
-from typing import TYPE_CHECKING, Final, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from mooring.core._guest import GuestSession
 from mooring.core._scopes import RunAgain, Transaction, commit
@@ -49,36 +49,27 @@ S = TypeVar("S", bound="GroupSession")
 class Member(Generic[S]):
     """A transaction whose block is done, and which waits for the group's COMMIT.
 
-    Args:
+    Attributes:
         may_run_again: Whether its block may, if the group is lost.
+        outcome: What became of it: True is committed, False is to run again; None
+            until that is known.
+        place: Where it waits to run again.
+        signal: Released when its thread may go on.
     """
 
-    __slots__ = ("_outcome", "may_run_again", "place", "signal")
+    __slots__ = ("may_run_again", "outcome", "place", "signal")
 
     def __init__(self, *, may_run_again: bool) -> None:
         self.may_run_again = may_run_again
         self.place: Waiter[S] | None = None
         self.signal = threading.Lock()
         self.signal.acquire()
-        self._outcome: StoreError | bool | None = None
-
-    @property
-    def is_decided(self) -> bool:
-        """Whether it is known what became of it."""
-        return self._outcome is not None
+        self.outcome: StoreError | bool | None = None
 
     def decide(self, outcome: StoreError | bool) -> None:
-        """Let its thread go on: True is committed, False is to run again."""
-        self._outcome = outcome
+        """Let its thread go on with this outcome."""
+        self.outcome = outcome
         self.signal.release()
-
-    def acknowledge(self) -> None:
-        """Return if it is committed; raise what there is to raise if not."""
-        if self._outcome is True:
-            return
-        if self._outcome:
-            raise self._outcome
-        raise RunAgain(self.place)
 
 
 class Group(Generic[S]):
@@ -93,11 +84,11 @@ class Group(Generic[S]):
     __slots__ = (
         "_guest",
         "_lease",
-        "_members",
         "_once",
         "_open_until",
         "_pool",
         "_session",
+        "members",
     )
 
     def __init__(self, pool: "Pool[S]", lease: "Lease[S]", began: float) -> None:
@@ -105,7 +96,8 @@ class Group(Generic[S]):
         # Weakly: one that is dropped closes its connection, and that ends the group.
         self._lease = weakref.ref(lease)
         self._session = lease.connection
-        self._members: list[Member[S]] = []
+        # Whose work is part of the open transaction.
+        self.members: list[Member[S]] = []
         self._open_until = began + _LONGEST
         self._once = threading.Lock()
         self._guest: GuestSession | None = None
@@ -115,14 +107,10 @@ class Group(Generic[S]):
         self._guest = GuestSession(self._session)
         return self._guest
 
-    def add(self, member: Member[S]) -> None:
-        """Take in one whose work is part of the open transaction now."""
-        self._members.append(member)
-
     def takes_more(self) -> bool:
         """Return whether another one may join."""
         return (
-            len(self._members) < _MOST
+            len(self.members) < _MOST
             and monotonic() < self._open_until
             and self._session.in_transaction
         )
@@ -135,7 +123,7 @@ class Group(Generic[S]):
         """
         if not self._once.acquire(blocking=False):
             return
-        lease, members = self._lease(), self._members
+        lease, members = self._lease(), self.members
         if lease is not None:
             lease.unfinished = None
         if lease is None or not self._session.in_transaction:
@@ -222,25 +210,25 @@ class GroupedTransaction(Transaction[S]):
         return self._pool.acquire(joins=True)
 
     def _begin(self) -> None:
-        group = self._lease.unfinished
+        # A Group: nothing else is ever left unfinished.
+        group: Any = self._lease.unfinished
         if group is not None:
-            # Nothing else is ever left unfinished.
-            self._group = cast("Group[S]", group)
-            self._session = cast("S", self._group.receive())
+            self._group = group
+            self._session = group.receive()
         super()._begin()
         self._began = monotonic()
 
     def _commit(self) -> None:
         if self._group is not None:
-            super()._commit()
+            commit(self._session)
         elif self._pool.joiner_waits and self._session.may_share():
             self._group = Group(self._pool, self._lease, self._began)
             self._lease.unfinished = self._group
         else:
             super()._commit()
             return
-        member = Member[S](may_run_again=self._may_run_again)
-        self._group.add(member)
+        member: Member[S] = Member(may_run_again=self._may_run_again)
+        self._group.members.append(member)
         self._member = member
 
     def _clear(self) -> bool:
@@ -261,18 +249,21 @@ class GroupedTransaction(Transaction[S]):
     ) -> None:
         """Wait for the COMMIT, which a signal cannot change any more."""
         patience = max(self._pool.timeout, _PATIENCE)
-        while not member.is_decided:
+        while member.outcome is None:
             try:
                 if not member.signal.acquire(timeout=patience):
                     group.finish_without_guest(patience)
             except BaseException as error:  # noqa: BLE001 - raised below
                 raised = error
-        if raised is None:
-            member.acknowledge()
+        if raised is not None:
+            if member.place is not None:
+                self._pool.leave(member.place)
+            raise raised
+        if member.outcome is True:
             return
-        if member.place is not None:
-            self._pool.leave(member.place)
-        raise raised
+        if member.outcome:
+            raise member.outcome
+        raise RunAgain(member.place)
 
 
 def _tell(

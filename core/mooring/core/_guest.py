@@ -41,19 +41,21 @@ class GuestSession:
     def run(self, statement: "Statement", text: str, values: "Values") -> "Result":
         """Execute one statement and fetch all of its rows; see `Session`."""
         with self._turn:
-            self._refuse()
+            if self.was_turned_out:
+                self._refuse()
             return self._session.run(statement, text, values)
 
     def begin(self, *, isolation: str | None, read_only: bool) -> None:  # noqa: ARG002 - the transaction around it has them
         """Set the savepoint that stands for the beginning."""
-        with self._turn:
-            self._session.savepoint(_SAVEPOINT)
-            self.has_savepoint = True
+        # Nobody takes the turn of a guest before it has one.
+        self._session.savepoint(_SAVEPOINT)
+        self.has_savepoint = True
 
     def commit(self) -> None:
         """Release it: what was done is part of the transaction now."""
         with self._turn:
-            self._refuse()
+            if self.was_turned_out:
+                self._refuse()
             self._session.release(_SAVEPOINT)
             self.has_savepoint = False
 

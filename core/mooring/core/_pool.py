@@ -137,7 +137,8 @@ class Pool(Generic[C]):
                 return lease
             self._discard(lease)
             left = max(left - (monotonic() - now), 0.0)
-        waiter = Waiter[C](joins=joins)
+        # Not Waiter[C](): typing would take longer than the rest.
+        waiter: Waiter[C] = Waiter(joins=joins)
         try:
             with self._lock:
                 if self._end is not None:
@@ -185,14 +186,15 @@ class Pool(Generic[C]):
         """
         # Looked at without the lock too: nearly always nobody waits. The collector may
         # have come here from the midst of the lock.
-        if not self.joiner_waits or self._lock.is_mine:
+        waiters = self._waiters
+        if not waiters or self._lock.is_mine:
             return False
         with self._lock:
-            if self._end is not None or not self.joiner_waits:
+            if self._end is not None or not waiters or not waiters[0].joins:
                 return False
-            waiter = self._waiters.popleft()
+            waiter = waiters.popleft()
             waiter.lease = lease
-            waiter.signal.release()
+        waiter.signal.release()
         return True
 
     @property
@@ -213,7 +215,7 @@ class Pool(Generic[C]):
 
         That is by `take`, or `leave`, each by one thread.
         """
-        places = [Waiter[C]() for _ in range(count)]
+        places: list[Waiter[C]] = [Waiter() for _ in range(count)]
         if not self._lock.defers(lambda: self._put_first(places)):
             self._put_first(places)
         return places
@@ -285,7 +287,7 @@ class Pool(Generic[C]):
         left = self.timeout if timeout is None else timeout
         started = monotonic()
         try:
-            if not self._is_served(waiter):
+            if waiter.lease is None and not waiter.may_open:
                 self._wait(waiter, left, started)
         except BaseException:  # Ctrl-C too: leave the queue, pass on what was given
             self.leave(waiter)
@@ -299,8 +301,10 @@ class Pool(Generic[C]):
     def _wait(self, waiter: Waiter[C], timeout: float, started: float) -> None:
         """Wait in the queue until served; raise if that takes too long."""
         waiter.signal.acquire(timeout=min(timeout, threading.TIMEOUT_MAX))
+        if self._is_served(waiter):
+            return
         with self._lock:
-            if self._is_served(waiter):
+            if self._is_served(waiter):  # only just now
                 return
             if self._end is not None:
                 raise self._end()
@@ -367,15 +371,18 @@ class Pool(Generic[C]):
         while self._waiters and self._end is None:
             waiter = self._waiters[0]
             try:
-                lease = self._idle.pop()
+                # Asked first, as an exception takes ten times as long.
+                lease = self._idle.pop() if self._idle else None
             except IndexError:
-                if len(self._all) + self._opening >= self._max_open:
-                    return
-                self._opening += 1
-                waiter.may_open = True
-            else:
+                lease = None
+            if lease is not None:
                 lease.lent = True
                 waiter.lease = lease
+            elif len(self._all) + self._opening >= self._max_open:
+                return
+            else:
+                self._opening += 1
+                waiter.may_open = True
             self._waiters.popleft()
             waiter.signal.release()
         if self._end is not None and not self._all and not self._opening:
