@@ -84,7 +84,6 @@ class Group(Generic[S]):
     __slots__ = (
         "_guest",
         "_lease",
-        "_once",
         "_open_until",
         "_pool",
         "_session",
@@ -99,7 +98,6 @@ class Group(Generic[S]):
         # Whose work is part of the open transaction.
         self.members: list[Member[S]] = []
         self._open_until = began + _LONGEST
-        self._once = threading.Lock()
         self._guest: GuestSession | None = None
 
     def receive(self) -> GuestSession:
@@ -121,17 +119,16 @@ class Group(Generic[S]):
         Raises:
             BaseException: Only what a signal raised meanwhile, such as a Ctrl-C.
         """
-        if not self._once.acquire(blocking=False):
-            return
-        lease, members = self._lease(), self.members
-        if lease is not None:
-            lease.unfinished = None
-        if lease is None or not self._session.in_transaction:
-            _lose(self._pool, members)
-            return
-        failure: StoreError | None = None
+        # Once: whoever else comes here finds none.
+        members, self.members = self.members, []
+        failure: StoreError | None = _lost()
         try:
-            commit(self._session)
+            lease = self._lease()
+            if lease is not None:
+                lease.unfinished = None
+                if self._session.in_transaction:
+                    commit(self._session)
+                    failure = None
         except StoreError as error:
             failure = error
         except BaseException as error:
@@ -273,6 +270,8 @@ def _tell(
     if failure is None:
         for member in members:
             member.decide(True)
+    elif isinstance(failure, SerializationError):
+        _lose(pool, members)
     elif isinstance(failure, OutcomeUnknownError) or len(members) == 1:
         for member in members:
             member.decide(_again(failure))
