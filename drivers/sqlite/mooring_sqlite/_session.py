@@ -118,7 +118,11 @@ class SqliteSession:
         try:
             self._execute(text, values)
             rows = self._fetchall()
-            rowcount = self._changed_rows() if statement.changes_rows else None
+            rowcount = None
+            if statement.changes_rows:
+                rowcount = self._cursor.rowcount
+                if rowcount < 0:
+                    rowcount = self._changed_rows()
         except ENGINE_ERRORS as cause:
             error = self._error(cause, text, changes_rows=statement.changes_rows)
             if is_unsynced(cause) and not self.connection.in_transaction:
@@ -345,8 +349,6 @@ class SqliteSession:
         self._fetchall = cursor.fetchall
 
     def _changed_rows(self) -> int:
-        if self._cursor.rowcount >= 0:
-            return self._cursor.rowcount
         # Behind WITH sqlite3 does not count, but SQLite does.
         counted: int = self.connection.execute("SELECT changes()").fetchone()[0]
         return counted
