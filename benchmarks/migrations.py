@@ -143,7 +143,7 @@ def left_in(path: str) -> tuple[tuple[object, ...], ...]:
     with closing(sqlite3.connect(path)) as connection:
         tables = connection.execute(
             "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'mooring%'"
-            " AND name NOT LIKE 'sqlite_%' AND name <> 'goose_db_version'"
+            " AND name NOT LIKE 'sqlite_stat%' AND name <> 'goose_db_version'"
             " AND sql IS NOT NULL ORDER BY name"
         ).fetchall()
         versions = connection.execute(

@@ -109,7 +109,7 @@ HEAVY = {
 # Each attrs class is compiled while it is imported: 0.2 to 1 ms.
 CLASSES = {"SqliteConfig", "StoreConfig"}
 # A part of each named tuple is: it takes as long as eight ordinary classes.
-NAMED_TUPLES = {"AppliedRow", "EntryPoint", "PoolStats"}
+NAMED_TUPLES = {"AppliedRow", "DriverInfo", "EntryPoint", "PoolStats"}
 NAMED_TUPLES_TO_MIGRATE = {"Migration", "Statement", "Step"}
 # All classes of ours that a first start makes; half of them are errors. A class takes
 # as long as a small statement.

@@ -1,7 +1,7 @@
 """What a driver says about itself."""
 
 from enum import StrEnum
-from typing import Any
+from typing import NamedTuple
 
 from mooring.core._config import StoreConfig
 
@@ -33,9 +33,9 @@ class Capability(StrEnum):
     DURABLE = "durable"
 
 
-# Written out: every start makes this class, and an attrs class would take it a hundred
+# A named tuple: every start makes this class, and an attrs class would take it several
 # times as long.
-class DriverInfo:
+class DriverInfo(NamedTuple):
     """A driver's own description, the answer to the ``driver_info`` hook.
 
     Attributes:
@@ -49,29 +49,9 @@ class DriverInfo:
             stop at `Store`.
     """
 
-    __slots__ = ("aliases", "api", "capabilities", "config_class", "name", "sql")
-
-    def __init__(
-        self,
-        name: str,
-        config_class: type[StoreConfig],
-        capabilities: frozenset[Capability] = frozenset(),
-        aliases: tuple[str, ...] = (),
-        api: int = API_VERSION,
-        sql: bool = True,
-    ) -> None:
-        self.name = name
-        self.config_class = config_class
-        self.capabilities = capabilities
-        self.aliases = aliases
-        self.api = api
-        self.sql = sql
-
-    def replace(self, **changes: Any) -> "DriverInfo":
-        """Return another one in which these attributes differ."""
-        same = {name: getattr(self, name) for name in self.__slots__}
-        return DriverInfo(**same | changes)
-
-    def __repr__(self) -> str:
-        values = (f"{name}={getattr(self, name)!r}" for name in self.__slots__)
-        return f"DriverInfo({', '.join(values)})"
+    name: str
+    config_class: type[StoreConfig]
+    capabilities: frozenset[Capability] = frozenset()
+    aliases: tuple[str, ...] = ()
+    api: int = API_VERSION
+    sql: bool = True

@@ -21,7 +21,7 @@ class DescribesItselfAnew(Driver):
     def driver_info(self) -> core.DriverInfo:
         self._asked += 1
         aliases = (f"{self.name}{self._asked}",)
-        return super().driver_info().replace(aliases=aliases)
+        return super().driver_info()._replace(aliases=aliases)
 
 
 @caught_by("test_its_names_are_those_of_its_entry_points")
@@ -30,7 +30,7 @@ class HasAnAliasThatLeadsNowhere(Driver):
 
     @hookimpl
     def driver_info(self) -> core.DriverInfo:
-        return super().driver_info().replace(aliases=("nowhere_at_all",))
+        return super().driver_info()._replace(aliases=("nowhere_at_all",))
 
 
 @caught_by("test_a_hook_takes_arguments_of_its_specification_without_defaults")
