@@ -44,8 +44,8 @@ _ROUTINES = (["TRIGGER"], ["FUNCTION"], ["PROCEDURE"])
 _EXPLAINED = frozenset({"CREATE", "SELECT", "WITH"})
 
 
-# Written out: every start makes this class, and a named tuple of as many fields takes ten
-# times as long.
+# Written out: every start makes this class, and a named tuple of as many fields takes
+# ten times as long.
 class Dialect:
     """Describe an engine's SQL to the translator; a driver makes one and keeps it.
 
