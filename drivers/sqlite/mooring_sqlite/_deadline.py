@@ -54,16 +54,18 @@ class Deadline:
 
         A signal's exception is raised in here, since this is where Python runs while
         SQLite does, and ``sqlite3`` would drop it. A generator is inside of its ``try``
-        from the first instruction on; a function is not.
+        from the first instruction on; a function is not. The inner loop's jump back,
+        where signals are looked at too, is inside of it as well.
         """
         stop = False
         while True:
             try:
-                yield stop
-                now = monotonic()
-                if self.until is None:
-                    self.until = min(now + self.limit, self.end)
-                stop = now > self.until
+                while True:
+                    yield stop
+                    now = monotonic()
+                    if self.until is None:
+                        self.until = min(now + self.limit, self.end)
+                    stop = now > self.until
             except GeneratorExit:
                 raise
             except BaseException as error:  # noqa: BLE001 - told by reraise()

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 from mooring import core
-from mooring_sqlite import SqliteStore
+from mooring_sqlite import SqliteStore, _deadline
 
 OpenSqlite = Callable[..., SqliteStore]
 
@@ -104,5 +104,18 @@ def test_an_interrupt_does_not_stay_for_a_later_statement(
         store.execute(ENDLESS)
     for _ in range(2):
         with pytest.raises(core.StatementTimeoutError):
+            store.execute(ENDLESS)
+    assert works(store)
+
+
+def test_an_interrupt_amid_a_look_at_the_clock_is_raised(
+    open_sqlite: OpenSqlite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Looked at all the time, so that nearly every signal comes amid a look.
+    monkeypatch.setattr(_deadline, "_TICK", 1)
+    store = open_sqlite()
+
+    for round_ in range(200):
+        with pytest.raises(KeyboardInterrupt), interrupted_after(0.001 + round_ / 1e6):
             store.execute(ENDLESS)
     assert works(store)
