@@ -3,14 +3,18 @@
 Python looks for signals as a function of Python begins, behind each call of one in C,
 and while a lock is waited for. `sys.setprofile` tells of these points, and what it
 raises is raised there; so each test begins anew with the next point until it gets
-through untouched.
+through untouched. A loop of real signals follows.
 """
 
+import json
 import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
+from pathlib import Path
+from random import Random
+from subprocess import Popen
 from types import FrameType
 from typing import Any
 
@@ -20,6 +24,7 @@ from mooring_sqlite import SqliteStore
 
 OpenSqlite = Callable[..., SqliteStore]
 Spawn = Callable[..., "Future[Any]"]
+StartProgram = Callable[..., "Popen[str]"]
 
 ADD = "INSERT INTO t (name) VALUES (:name)"
 NAMED = "SELECT count(*) FROM t WHERE name = :name"
@@ -204,6 +209,32 @@ def test_a_read_that_is_interrupted_leaves_a_store_that_works(
 
     assert through_all_points(round_) > 10
     assert store._writers.stats.lent == store._readers.stats.lent == 0
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+def test_writers_beside_many_interrupts_lose_nothing_and_go_on(
+    start_program: StartProgram,
+    tmp_path: Path,
+    grouping: dict[str, object],
+    loop: Callable[[int, int], tuple[int, Random]],
+    report: Callable[[str], None],
+) -> None:
+    count, random = loop(200, 20_000)
+    config = {"driver": "sqlite", "path": str(tmp_path / "a.db"), **grouping}
+    task = {"config": config, "count": count, "seed": random.getrandbits(32)}
+
+    output, errors = start_program("interrupted", task).communicate()
+    assert output, errors
+    told = json.loads(output)
+    assert not any(told[word] for word in ("lost", "not asked for", "hang", "failures"))
+    # Two that come before the first is looked at count as one.
+    assert 0.5 * count < told["caught"] <= count
+    assert told["acknowledged"] > count
+    report(
+        f"{told['caught']} interrupts, {told['acknowledged']} rows acknowledged,"
+        " none lost, no other thread failed"
+    )
 
 
 def through_all_points(round_: Callable[[int, Interrupt], None]) -> int:
