@@ -1,24 +1,17 @@
-"""A Ctrl-C at every point where Python can raise one, one after the other.
-
-Python looks for signals as a function of Python begins, behind each call of one in C,
-and while a lock is waited for. `sys.setprofile` tells of these points, and what it
-raises is raised there; so each test begins anew with the next point until it gets
-through untouched. A loop of real signals follows.
-"""
+"""A Ctrl-C at every point, alone and among others; then many real ones."""
 
 import json
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 from subprocess import Popen
-from types import FrameType
 from typing import Any
 
 import pytest
+from interrupt_points import Interrupt, through_all_points
 from mooring.core import _group
 from mooring_sqlite import SqliteStore
 
@@ -31,46 +24,6 @@ NAMED = "SELECT count(*) FROM t WHERE name = :name"
 PATIENCE = 3.0  # seconds, where all that there is to wait for takes a few milliseconds
 
 pytestmark = pytest.mark.timeout(120)
-
-
-class Interrupt:
-    """Raises KeyboardInterrupt at one point of what mooring does in this thread.
-
-    Args:
-        point: Which one, from 0 on.
-    """
-
-    def __init__(self, point: int) -> None:
-        self._left = point
-        self.where = ""
-
-    @contextmanager
-    def armed(self) -> Iterator[None]:
-        """Count the points inside of a ``with`` block."""
-        sys.setprofile(self._count)
-        try:
-            yield
-        finally:
-            sys.setprofile(None)
-
-    def _count(self, frame: FrameType, event: str, arg: Any) -> None:
-        name = getattr(arg, "__name__", "")
-        if event not in ("call", "c_return") and (event, name) != ("c_call", "acquire"):
-            return
-        module = str(frame.f_globals.get("__name__"))
-        # What is raised in a callback of the garbage collector, Python drops.
-        if not module.startswith("mooring") or frame.f_code.co_name in (
-            "_lost",
-            "_dropped",
-        ):
-            return
-        if self._left:
-            self._left -= 1
-            return
-        sys.setprofile(None)
-        code = frame.f_code
-        self.where = f"{event} {name} in {module}:{frame.f_lineno} {code.co_qualname}"
-        raise KeyboardInterrupt
 
 
 def until(done: Callable[[], bool]) -> None:
@@ -188,7 +141,7 @@ def test_nobody_who_writes_beside_it_learns_of_it(
         rows.write(run, f"{point} after")
         rows.check()
 
-    assert through_all_points(round_) > 30
+    assert through_all_points(round_, patience=PATIENCE) > 30
     assert store._writers.stats.lent == 0
 
 
@@ -207,7 +160,7 @@ def test_a_read_that_is_interrupted_leaves_a_store_that_works(
         rows.write(run, f"{point} after")
         rows.check()
 
-    assert through_all_points(round_) > 10
+    assert through_all_points(round_, patience=PATIENCE) > 10
     assert store._writers.stats.lent == store._readers.stats.lent == 0
 
 
@@ -235,20 +188,3 @@ def test_writers_beside_many_interrupts_lose_nothing_and_go_on(
         f"{told['caught']} interrupts, {told['acknowledged']} rows acknowledged,"
         " none lost, no other thread failed"
     )
-
-
-def through_all_points(round_: Callable[[int, Interrupt], None]) -> int:
-    """Call with each point, until none is left; return how many there were."""
-    point = 0
-    while True:
-        interrupt = Interrupt(point)
-        began = time.monotonic()
-        try:
-            round_(point, interrupt)
-            assert time.monotonic() - began < 2 * PATIENCE / 3, "it took long"
-        except BaseException as error:
-            error.add_note(f"interrupted at {interrupt.where}")
-            raise
-        if not interrupt.where:
-            return point
-        point += 1
