@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import psutil  # type: ignore[import-untyped]  # it has no annotations
+import psutil
 
 from benchmarks.measure import DIFFERENCE, MEBIBYTE, Against, Case, Group, measure
 from benchmarks.work import SCRIPTS

@@ -94,7 +94,7 @@ class Asyncpg:
     """
 
     def __init__(self, params: Mapping[str, Any], size: int) -> None:
-        import asyncpg  # type: ignore[import-untyped]  # it has no annotations
+        import asyncpg
 
         given = dict(params)
         given["database"] = given.pop("dbname")

@@ -6,7 +6,7 @@ The scan is the standard library's, as a person would write it.
 from importlib.metadata import entry_points
 
 import attrs  # noqa: F401 - its import is what is measured
-import by_hand  # type: ignore[import-not-found]  # beside this file
+import by_hand
 import pluggy  # noqa: F401 - its import is what is measured
 
 

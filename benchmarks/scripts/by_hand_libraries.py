@@ -1,7 +1,7 @@
 """Floor: `by_hand` in a program that imports attrs and pluggy, as mooring does."""
 
 import attrs  # noqa: F401 - its import is what is measured
-import by_hand  # type: ignore[import-not-found]  # beside this file
+import by_hand
 import pluggy  # noqa: F401 - its import is what is measured
 
 

@@ -6,10 +6,10 @@ default mode it would be slower. FOLDER has the migrations as Alembic wants them
 
 import sys
 
-import by_hand  # type: ignore[import-not-found]  # beside this file
+import by_hand
 import sqlalchemy
-from alembic import command  # type: ignore[import-not-found, unused-ignore]  # a peer, or absent
-from alembic.config import Config  # type: ignore[import-not-found, unused-ignore]  # a peer, or absent
+from alembic import command
+from alembic.config import Config
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import sqlite3
 import sys
 from contextlib import closing
 
-from dbos import DBOS  # type: ignore[import-not-found, unused-ignore]  # a peer, or absent
+from dbos import DBOS
 
 
 def main() -> None:

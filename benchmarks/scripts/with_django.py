@@ -6,11 +6,11 @@ other settings are those of `by_hand.connect`.
 
 import sys
 
-import by_hand  # type: ignore[import-not-found]  # beside this file
-import django  # type: ignore[import-not-found, import-untyped, unused-ignore]  # untyped, or absent
-from django.conf import settings  # type: ignore[import-not-found, import-untyped, unused-ignore]  # untyped, or absent
-from django.core.management import call_command  # type: ignore[import-not-found, import-untyped, unused-ignore]  # untyped, or absent
-from django.db import connection  # type: ignore[import-not-found, import-untyped, unused-ignore]  # untyped, or absent
+import by_hand
+import django
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection
 
 
 def main() -> None:

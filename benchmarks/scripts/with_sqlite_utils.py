@@ -8,8 +8,8 @@ import os
 import sys
 from functools import partial
 
-import by_hand  # type: ignore[import-not-found]  # beside this file
-from sqlite_utils import Database, Migrations  # type: ignore[import-not-found, unused-ignore]  # a peer, or absent
+import by_hand
+from sqlite_utils import Database, Migrations
 
 
 def main() -> None:

@@ -6,8 +6,8 @@ default mode yoyo would be slower.
 
 import sys
 
-import by_hand  # type: ignore[import-not-found]  # beside this file
-import yoyo  # type: ignore[import-untyped, import-not-found, unused-ignore]  # untyped, or absent
+import by_hand
+import yoyo
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]  # it has no annotations
+import psutil
 import psycopg
 import pytest
 from mooring_postgres.testing import (

@@ -16,7 +16,7 @@ from time import monotonic, sleep
 from typing import Any, NamedTuple
 
 import mooring_postgres
-import psutil  # type: ignore[import-untyped]  # it has no annotations
+import psutil
 import psycopg
 import pytest
 from mooring_postgres.testing import DatabaseServer, PostgresServer, ServerError

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from time import monotonic, sleep
 from typing import Final, Literal, Self
 
-import psutil  # type: ignore[import-untyped]  # it has no annotations
+import psutil
 
 from mooring_postgres.testing._binaries import VERSIONS, usable_binaries
 from mooring_postgres.testing._database import DatabaseServer
