@@ -45,3 +45,26 @@ def start_program(start: StartProgram) -> StartProgram:
         return start(code, json.dumps(task))
 
     return run
+
+
+@pytest.fixture
+def start_reader(start: StartProgram, tmp_path: Path) -> StartProgram:
+    """Start a process that has a snapshot of ``app.db`` open until it gets a line."""
+
+    def run() -> "Popen[str]":
+        reader = start(
+            """
+            import sqlite3, sys
+            connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+            connection.execute("BEGIN")
+            connection.execute("SELECT count(*) FROM users").fetchone()
+            print("reading", flush=True)
+            sys.stdin.readline()
+            """,
+            tmp_path / "app.db",
+        )
+        assert reader.stdout is not None
+        assert reader.stdout.readline() == "reading\n"
+        return reader
+
+    return run

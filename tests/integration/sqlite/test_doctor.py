@@ -137,22 +137,10 @@ def test_too_little_room_is_a_failure(
 
 
 def test_a_large_log_names_the_process_that_reads(
-    open_sqlite: OpenSqlite, start: Start, tmp_path: Path
+    open_sqlite: OpenSqlite, start_reader: Start
 ) -> None:
     store = open_sqlite(wal_limit=8 << 20)
-    reader = start(
-        """
-        import sqlite3, sys
-        connection = sqlite3.connect(sys.argv[1], isolation_level=None)
-        connection.execute("BEGIN")
-        connection.execute("SELECT count(*) FROM users").fetchone()
-        print("reading", flush=True)
-        sys.stdin.readline()
-        """,
-        tmp_path / "app.db",
-    )
-    assert reader.stdout is not None
-    assert reader.stdout.readline() == "reading\n"
+    reader = start_reader()
     assert look(store, "wal").status == "ok"
     with store.transaction() as tx:
         tx.execute(USER, {"id": "u1"})

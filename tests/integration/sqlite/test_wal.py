@@ -274,25 +274,10 @@ def test_writing_beside_a_stuck_reader_never_exceeds_the_limit_silently(
 
 
 def test_a_warning_names_another_process(
-    open_filled: OpenSqlite,
-    start: Start,
-    tmp_path: Path,
-    caplog: pytest.LogCaptureFixture,
+    open_filled: OpenSqlite, start_reader: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = open_filled(wal_limit=LIMIT, busy_timeout=0.1)
-    reader = start(
-        """
-        import sqlite3, sys
-        connection = sqlite3.connect(sys.argv[1], isolation_level=None)
-        connection.execute("BEGIN")
-        connection.execute("SELECT count(*) FROM users").fetchone()
-        print("reading", flush=True)
-        sys.stdin.readline()
-        """,
-        tmp_path / "app.db",
-    )
-    assert reader.stdout is not None
-    assert reader.stdout.readline() == "reading\n"
+    reader = start_reader()
     write(store, 20)
     reader.communicate("\n", timeout=PATIENCE)
 
