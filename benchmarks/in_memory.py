@@ -6,7 +6,15 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
-from benchmarks.measure import COUNT, PER_SECOND, Against, Group, group, take_turns
+from benchmarks.measure import (
+    COUNT,
+    PER_SECOND,
+    Against,
+    Group,
+    group,
+    in_threads,
+    take_turns,
+)
 from benchmarks.window import Sample
 from benchmarks.work import environment
 from benchmarks.worker import Worker
@@ -41,7 +49,7 @@ def run(folder: str, rounds: int) -> Iterator[Group]:
                 for name in (HAND, TRANSACTION, RUN)
             }
             samples = take_turns(cases, rounds)
-        by = f"{threads} thread{'s' if threads > 1 else ''}"
+        by = in_threads(threads)
         yield group(
             f"in-memory-{threads}-throughput",
             f"sqlite in memory, {by}: transactions a second",

@@ -73,6 +73,11 @@ class Against(NamedTuple):
     bar: float | None = None
 
 
+def in_threads(number: int) -> str:
+    """Return how a group's name says that so many threads work."""
+    return f"{number} thread{'s' if number > 1 else ''}"
+
+
 def measure(
     key: str,
     name: str,

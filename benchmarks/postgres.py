@@ -8,7 +8,7 @@ from mooring import core
 from mooring_postgres.testing import PostgresServer
 
 from benchmarks import memory
-from benchmarks.measure import Against, Case, Group, measure
+from benchmarks.measure import Against, Case, Group, in_threads, measure
 from benchmarks.postgres_by_hand import PsycopgByHand
 from benchmarks.workload import (
     EXECUTE_INSERT,
@@ -136,7 +136,7 @@ def run(_folder: str, rounds: int) -> Iterator[Group]:
         contenders.compare()
         version = f"PostgreSQL {server.version}"
         for threads in THREADS:
-            by = f"{threads} thread{'s' if threads > 1 else ''}"
+            by = in_threads(threads)
             yield measure(
                 f"postgres-{threads}-read",
                 f"{version}, {by}: point read by primary key",

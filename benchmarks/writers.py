@@ -23,6 +23,7 @@ from benchmarks.measure import (
     Against,
     Group,
     group,
+    in_threads,
     take_turns,
 )
 from benchmarks.peers import AIOSQLITE, APSW, PEEWEE, SQLALCHEMY
@@ -158,9 +159,8 @@ def _case(
 def _groups(
     setting: Setting, samples: Mapping[str, Sequence[Sample]], absent: Mapping[str, str]
 ) -> Iterator[Group]:
-    by = f"{setting.threads} thread{'s' if setting.threads > 1 else ''}"
     disk = f", +{setting.flush_delay * 1000:g} ms flush" if setting.flush_delay else ""
-    what = f"sqlite, {by}, synchronous FULL{disk}"
+    what = f"sqlite, {in_threads(setting.threads)}, synchronous FULL{disk}"
     barred = {(one.case, one.against) for one in setting.bars}
     context = [
         Against(name, EACH)
@@ -182,27 +182,19 @@ def _groups(
     )
     if setting.threads == 1:
         return
-    yield make(
-        f"{key}-worst",
-        f"{what}: worst wait for a transaction",
-        figures["worst"],
-        [Against(n, None, _WORST_WAIT if setting.waits else None) for n in _OURS],
-        unit=SECONDS,
-    )
-    yield make(
-        f"{key}-fairness",
-        f"{what}: fairness, least served by most served thread",
-        figures["fairness"],
-        [Against(n, None, _FAIRNESS if setting.waits else None) for n in _OURS],
-        unit=SHARE,
-    )
-    yield make(
-        f"{key}-busy",
-        f"{what}: SQLITE_BUSY errors",
-        {n: [sum(found)] * len(found) for n, found in figures["busy"].items()},
-        [Against(n, None, 0 if setting.waits else None) for n in _OURS],
-        unit=COUNT,
-    )
+    figures["busy"] = {n: [sum(of)] * len(of) for n, of in figures["busy"].items()}
+    for kind, said, bar, unit in (
+        ("worst", "worst wait for a transaction", _WORST_WAIT, SECONDS),
+        ("fairness", "fairness, least served by most served thread", _FAIRNESS, SHARE),
+        ("busy", "SQLITE_BUSY errors", 0, COUNT),
+    ):
+        yield make(
+            f"{key}-{kind}",
+            f"{what}: {said}",
+            figures[kind],
+            [Against(name, None, bar if setting.waits else None) for name in _OURS],
+            unit=unit,
+        )
 
 
 # -- in the process of a contender --------------------------------------------
