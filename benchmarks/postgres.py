@@ -1,13 +1,14 @@
 """PostgreSQL on a server of its own: reads and small transactions, 1 and 8 threads."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, nullcontext
 from typing import Any
 
 from mooring import core
 from mooring_postgres.testing import PostgresServer
 
 from benchmarks import memory
+from benchmarks.cores import on_one_core
 from benchmarks.measure import Against, Case, Group, in_threads, measure
 from benchmarks.postgres_by_hand import PsycopgByHand
 from benchmarks.workload import (
@@ -124,7 +125,8 @@ def run(_folder: str, rounds: int) -> Iterator[Group]:
 
     Everybody reaches the server by its Unix socket, where the way is shortest and a
     layer above it shows most. The server's data is in a folder of its own, and does
-    not outlive a crash (fsync is off), for the same reason.
+    not outlive a crash (fsync is off), for the same reason. One thread shares a core
+    with the server; see `on_one_core`.
 
     Raises:
         SystemExit: The contenders do not do the same work.
@@ -137,20 +139,21 @@ def run(_folder: str, rounds: int) -> Iterator[Group]:
         version = f"PostgreSQL {server.version}"
         for threads in THREADS:
             by = in_threads(threads)
-            yield measure(
-                f"postgres-{threads}-read",
-                f"{version}, {by}: point read by primary key",
-                contenders.read_cases(threads),
-                _READING,
-                rounds,
-            )
-            yield measure(
-                f"postgres-{threads}-insert",
-                f"{version}, {by}: one insert",
-                contenders.write_cases(threads),
-                _WRITING,
-                rounds,
-            )
+            with on_one_core(server.pid) if threads == 1 else nullcontext():
+                yield measure(
+                    f"postgres-{threads}-read",
+                    f"{version}, {by}: point read by primary key",
+                    contenders.read_cases(threads),
+                    _READING,
+                    rounds,
+                )
+                yield measure(
+                    f"postgres-{threads}-insert",
+                    f"{version}, {by}: one insert",
+                    contenders.write_cases(threads),
+                    _WRITING,
+                    rounds,
+                )
         yield from memory.run(params, max(rounds // 4, 1))
 
 

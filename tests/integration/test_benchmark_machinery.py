@@ -1,6 +1,7 @@
 """The benchmarks measure what they say: windows, slow disks, workers and goals."""
 
 import importlib
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -20,6 +21,7 @@ from mooring import core
 
 ROOT = Path(__file__).parents[2]
 NAMES = (
+    "cores",
     "in_memory",
     "measure",
     "rows",
@@ -304,3 +306,27 @@ def test_the_cases_take_turns(bench: Any) -> None:
     assert found == {"a": [1, 2, 3], "b": [1, 2, 3], "c": [1, 2, 3]}
     orders = ["".join(n for i, n in turns if i == number) for number in range(4)]
     assert orders == ["abc", "acb", "cab", "cba"]
+
+
+def test_one_core_holds_both_ends_and_lets_them_go(
+    bench: Any, start: Callable[..., "subprocess.Popen[str]"]
+) -> None:
+    server = start(
+        """
+        import subprocess, sys
+        child = subprocess.Popen([sys.executable, "-c", "input()"])
+        print(child.pid, flush=True)
+        child.wait()
+        """
+    )
+    assert server.stdout is not None
+    all_of_them = (0, server.pid, int(server.stdout.readline()))
+    before = os.sched_getaffinity(0)
+    with bench.cores.on_one_core(server.pid):
+        found = os.sched_getaffinity(0)
+        assert len(found) == 1
+        assert found <= before
+        assert [os.sched_getaffinity(pid) for pid in all_of_them] == [found] * 3
+
+    assert [os.sched_getaffinity(pid) for pid in all_of_them] == [before] * 3
+    server.communicate("\n", timeout=20)
