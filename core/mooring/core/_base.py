@@ -194,29 +194,33 @@ class SqlStoreBase(StoreBase, Generic[S]):
         if not statement.writes:
             pool = self._to_read
             lease = pool.acquire()
+            loan = lease.loan
             try:
                 result = lease.connection.run(statement, text, values)
+                pool.release(lease)
             except BaseException as error:
-                pool.release(lease, discard=not lease.connection.reset())
+                if lease.loan == loan:
+                    pool.release(lease, discard=not lease.connection.reset())
                 if pool is self._to_write or not isinstance(error, ReadOnlyError):
                     raise
                 # Refused before it did anything: the text writes, and is known to
                 # from now on.
                 statement.writes = True
             else:
-                pool.release(lease)
                 return result
         pool = self._to_write
         if pool.is_busy and statement.changes_rows and self._groups(may_run_again=True):
             # It has to wait, so it may as well share its COMMIT.
             return self._execute_shared(statement, text, values)
         lease = pool.acquire()
+        loan = lease.loan
         try:
             result = lease.connection.run(statement, text, values)
+            pool.release(lease)
         except BaseException:
-            pool.release(lease, discard=not lease.connection.reset())
+            if lease.loan == loan:
+                pool.release(lease, discard=not lease.connection.reset())
             raise
-        pool.release(lease)
         return result
 
     def _execute_shared(
@@ -271,25 +275,31 @@ class SqlStoreBase(StoreBase, Generic[S]):
         else:
             scope = self.transaction(isolation="serializable", alone=True)
         attempt = 1
-        while True:
-            try:
-                with scope as tx:
-                    return fn(tx)
-            except _scopes.RunAgain as lost:
-                # As if it had not begun, but for its place in the queue.
-                place = lost.place
-            except (SerializationError, TransactionAbortedError) as error:
-                conflict = isinstance(error, SerializationError) or isinstance(
-                    error.__cause__, SerializationError
-                )
-                if not conflict or attempt == attempts:
-                    raise
-                place = None
-            if place is None:
-                _pause(attempt)
-                attempt += 1
-            scope = self.transaction(isolation="serializable", alone=True)
-            scope.place = place
+        place = None
+        try:
+            while True:
+                try:
+                    with scope as tx:
+                        return fn(tx)
+                except _scopes.RunAgain as lost:
+                    # As if it had not begun, but for its place in the queue.
+                    place = lost.place
+                except (SerializationError, TransactionAbortedError) as error:
+                    conflict = isinstance(error, SerializationError) or isinstance(
+                        error.__cause__, SerializationError
+                    )
+                    if not conflict or attempt == attempts:
+                        raise
+                    place = None
+                if place is None:
+                    _pause(attempt)
+                    attempt += 1
+                scope = self.transaction(isolation="serializable", alone=True)
+                scope.place = place
+        except BaseException:
+            if place is not None:
+                self._to_write.leave(place)
+            raise
 
     @property
     def converter(self) -> RowConverter:
@@ -364,12 +374,12 @@ class SqlStoreBase(StoreBase, Generic[S]):
 
     def close(self) -> None:
         """Close the store; see `Store`."""
-        for scope in _scopes.open_scopes.get():
-            if scope.belongs_to(self):
-                raise NestedTransactionError(
-                    f"close() inside an open {scope.kind} of the store",
-                    hint="leave the block first",
-                )
+        scope = _scopes.open_scope(self)
+        if scope is not None:
+            raise NestedTransactionError(
+                f"close() inside an open {scope.kind} of the store",
+                hint="leave the block first",
+            )
         self._closed = True
         # Those between first, as they borrow from the others; the writers last, since
         # the last one to go may still have to tidy up.

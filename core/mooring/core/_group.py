@@ -13,6 +13,7 @@ COMMIT failed, nothing of the group is kept: what may run again does, each by it
 in order, before whoever else waits; the others get an error that says so.
 """
 
+import sys
 import threading
 import weakref
 from copy import copy
@@ -20,6 +21,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from mooring.core._guest import GuestSession
+from mooring.core._lease import Waiter
 from mooring.core._scopes import RunAgain, Transaction, commit
 from mooring.core.errors import (
     IntegrityError,
@@ -29,9 +31,10 @@ from mooring.core.errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
-    from mooring.core._lease import Lease, Waiter
+    from mooring.core._lease import Lease
     from mooring.core._pool import Pool
     from mooring.core._scopes import Isolation, Translate
     from mooring.core._session import GroupSession, Owner
@@ -67,9 +70,17 @@ class Member(Generic[S]):
         self.outcome: StoreError | bool | None = None
 
     def decide(self, outcome: StoreError | bool) -> None:
-        """Let its thread go on with this outcome."""
-        self.outcome = outcome
-        self.signal.release()
+        """Let its thread go on with this outcome; only the first one counts."""
+        if self.outcome is None:
+            self.outcome = outcome
+        if self.signal.locked():
+            self.signal.release()
+
+    def give_up(self, pool: "Pool[S]") -> None:
+        """Wait for nothing any more, whatever becomes of it."""
+        self.may_run_again = False
+        if self.place is not None:
+            pool.leave(self.place)
 
 
 class Group(Generic[S]):
@@ -82,9 +93,11 @@ class Group(Generic[S]):
     """
 
     __slots__ = (
+        "_ending",
         "_guest",
         "_lease",
         "_open_until",
+        "_outcome",
         "_pool",
         "_session",
         "members",
@@ -92,13 +105,16 @@ class Group(Generic[S]):
 
     def __init__(self, pool: "Pool[S]", lease: "Lease[S]", began: float) -> None:
         self._pool = pool
-        # Weakly: one that is dropped closes its connection, and that ends the group.
-        self._lease = weakref.ref(lease)
+        # Weakly: one that is dropped closes its connection.
+        self._lease: Callable[[], Lease[S] | None] = weakref.ref(lease, self._dropped)
         self._session = lease.connection
         # Whose work is part of the open transaction.
         self.members: list[Member[S]] = []
         self._open_until = began + _LONGEST
         self._guest: GuestSession | None = None
+        # What became of it, once that is known: True is committed.
+        self._outcome: StoreError | bool | None = None
+        self._ending = threading.RLock()
 
     def receive(self) -> GuestSession:
         """Return the connection as the next one is to use it."""
@@ -114,41 +130,66 @@ class Group(Generic[S]):
         )
 
     def finish(self) -> None:
-        """Commit, and tell each member what became of it.
+        """Commit, and tell each member what became of it; once, however often called.
 
         Raises:
-            BaseException: Only what a signal raised meanwhile, such as a Ctrl-C.
+            BaseException: Only what a signal raised meanwhile, such as a Ctrl-C; the
+                group is finished all the same.
         """
-        # Once: whoever else comes here finds none.
-        members, self.members = self.members, []
-        failure: StoreError | None = _lost()
-        try:
-            lease = self._lease()
-            if lease is not None:
-                lease.unfinished = None
-                if self._session.in_transaction:
-                    commit(self._session)
-                    failure = None
-        except StoreError as error:
-            failure = error
-        except BaseException as error:
-            failure = self._interrupted(error)
-            raise
-        finally:
-            _tell(self._pool, members, failure)
+        with self._ending:
+            try:
+                self._finish()
+            except BaseException:
+                self._finish()
+                raise
 
-    def _interrupted(self, error: BaseException) -> StoreError | None:
-        """Return what a COMMIT came to during which a signal raised *error*."""
-        if self._session.in_transaction:
-            self._session.rollback()  # the signal came before the engine did anything
-            return _lost()
-        if error.__context__ is None:
-            return None  # it came after
-        return OutcomeUnknownError(
-            "the COMMIT was interrupted while an error was handled: the change may be"
-            " there or not",
-            hint="look at the data before you write it again",
-        )
+    def _finish(self) -> None:
+        lease = self._lease()
+        if self._outcome is None:
+            self._outcome = self._commit() if lease is not None else _lost()
+        if lease is not None:
+            lease.unfinished = None
+        self._lease = _nothing  # what it calls would keep this one from being freed
+        _tell(self._pool, self.members, self._outcome)
+
+    def _commit(self) -> StoreError | bool:
+        """Return what a COMMIT comes to; one that a signal kept off is to be repeated.
+
+        Raises:
+            BaseException: What a signal raised. The outcome is set if there is one.
+        """
+        before = sys.exc_info()[1]
+        sent = False
+        try:
+            if not self._session.in_transaction:
+                return _lost()
+            sent = True
+            commit(self._session)
+        except StoreError as error:
+            return error
+        except BaseException as error:
+            if sent and not self._session.in_transaction:
+                # It came behind the COMMIT; while an error of that was handled, if
+                # there is one which was not there before.
+                clean = error.__context__ is None or error.__context__ is before
+                self._outcome = clean or _unknown()
+            raise
+        return True
+
+    def _dropped(self, _: object) -> None:
+        """Commit what is good before the connection of a lost loan is closed.
+
+        The collector may call it amid anything, so it waits for nobody.
+        """
+        if self._ending.acquire(blocking=False):
+            try:
+                if self._outcome is None:
+                    if self._guest is not None:
+                        self._guest.rollback()
+                    self._outcome = self._commit()
+                self._finish()
+            finally:
+                self._ending.release()
 
     def finish_without_guest(self, patience: float) -> None:
         """Commit without the one whose block runs now; that one has to begin again.
@@ -200,8 +241,18 @@ class GroupedTransaction(Transaction[S]):
             if self._member is None:
                 raise
             raised = caught
-        if self._group is not None and self._member is not None:
-            self._wait(self._group, self._member, raised)
+        if self._group is None or self._member is None:
+            return
+        try:
+            self._wait(self._group, self._member)
+            _conclude(self._member, raised)
+        except RunAgain:
+            raise
+        except BaseException:
+            self._member.give_up(self._pool)
+            raise
+        finally:
+            raised = None  # it refers to this frame, which would refer to it
 
     def _borrow(self) -> "Lease[S]":
         return self._pool.acquire(joins=True)
@@ -224,13 +275,14 @@ class GroupedTransaction(Transaction[S]):
         else:
             super()._commit()
             return
-        member: Member[S] = Member(may_run_again=self._may_run_again)
-        self._group.members.append(member)
-        self._member = member
+        self._member = Member(may_run_again=self._may_run_again)
+        self._group.members.append(self._member)
 
     def _clear(self) -> bool:
         if self._state == "new" and self._lease.unfinished is not None:
             return True  # nothing was done yet, and the others' work is good
+        if self._session is not self._lease.connection:
+            return self._session.reset()  # a guest's
         return super()._clear()
 
     def _give_back(self, *, fit: bool) -> None:
@@ -241,55 +293,73 @@ class GroupedTransaction(Transaction[S]):
                 return
         super()._give_back(fit=fit)
 
-    def _wait(
-        self, group: Group[S], member: Member[S], raised: BaseException | None
-    ) -> None:
+    def _wait(self, group: Group[S], member: Member[S]) -> None:
         """Wait for the COMMIT, which a signal cannot change any more."""
         patience = max(self._pool.timeout, _PATIENCE)
+        raised: BaseException | None = None
         while member.outcome is None:
             try:
                 if not member.signal.acquire(timeout=patience):
                     group.finish_without_guest(patience)
             except BaseException as error:  # noqa: BLE001 - raised below
                 raised = error
+        try:
+            if raised is not None:
+                raise raised
+        finally:
+            raised = None  # it refers to this frame, which would refer to it
+
+
+def _conclude(member: Member[Any], raised: BaseException | None) -> None:
+    """Raise what a member's outcome asks for, or else what its thread raised."""
+    try:
         if raised is not None:
-            if member.place is not None:
-                self._pool.leave(member.place)
             raise raised
-        if member.outcome is True:
-            return
-        if member.outcome:
-            raise member.outcome
+    finally:
+        raised = None  # as above
+    if member.outcome is False:
         raise RunAgain(member.place)
+    if isinstance(member.outcome, StoreError):
+        raise member.outcome
+
+
+def _nothing() -> None:
+    """Stand in for a reference to what is not needed any more."""
 
 
 def _tell(
-    pool: "Pool[S]", members: list[Member[S]], failure: StoreError | None
+    pool: "Pool[S]", members: list[Member[S]], outcome: StoreError | bool
 ) -> None:
-    """Tell the members what became of their COMMIT."""
-    if failure is None:
+    """Tell the members what became of their COMMIT; doing it twice is the same."""
+    if not isinstance(outcome, StoreError):
         for member in members:
             member.decide(True)
-    elif isinstance(failure, SerializationError):
+    elif isinstance(outcome, SerializationError):
         _lose(pool, members)
-    elif isinstance(failure, OutcomeUnknownError) or len(members) == 1:
+    elif isinstance(outcome, OutcomeUnknownError) or len(members) == 1:
         for member in members:
-            member.decide(_again(failure))
-    elif isinstance(failure, IntegrityError):
+            member.decide(_again(outcome))
+    elif isinstance(outcome, IntegrityError):
         _lose(pool, members)  # it is one's, and nobody knows whose
     else:
-        _lose(pool, members, failure)
+        _lose(pool, members, outcome)
 
 
 def _lose(
     pool: "Pool[S]", members: list[Member[S]], failure: StoreError | None = None
 ) -> None:
     """Let those run again who may, next and in order; tell the others why not."""
-    again = [member for member in members if member.may_run_again]
-    for member, place in zip(again, pool.first_in_queue(len(again)), strict=True):
-        member.place = place
+    places = []
     for member in members:
         if member.may_run_again:
+            if member.place is None:
+                member.place = Waiter()
+            # Looked at again: its thread may have gone before it had the place.
+            if member.may_run_again:
+                places.append(member.place)
+    pool.put_first(places)
+    for member in members:
+        if member.place is not None:
             member.decide(False)
         else:
             member.decide(_again(failure) if failure else _lost())
@@ -307,4 +377,12 @@ def _lost() -> SerializationError:
         "another transaction, with which this one shared its COMMIT, made the engine"
         " roll back both; nothing of it is kept",
         hint="run it again; transaction(alone=True) shares its COMMIT with none",
+    )
+
+
+def _unknown() -> OutcomeUnknownError:
+    return OutcomeUnknownError(
+        "the COMMIT was interrupted while an error was handled: the change may be"
+        " there or not",
+        hint="look at the data before you write it again",
     )

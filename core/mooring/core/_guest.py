@@ -1,9 +1,10 @@
 """A connection inside of a transaction that others began, for one who joins them."""
 
 from collections.abc import Callable
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING, Final
 
+from mooring.core._lease import is_mine
 from mooring.core.errors import SerializationError, StoreError
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class GuestSession:
 
     def __init__(self, session: "SavepointSession") -> None:
         self._session = session
-        self._turn = Lock()
+        self._turn = RLock()
         self.has_savepoint = False
         self.was_turned_out = False
 
@@ -56,8 +57,13 @@ class GuestSession:
         with self._turn:
             if self.was_turned_out:
                 self._refuse()
-            self._session.release(_SAVEPOINT)
+            # Said before, so that a signal's exception behind it finds it true.
             self.has_savepoint = False
+            try:
+                self._session.release(_SAVEPOINT)
+            except StoreError:
+                self.has_savepoint = True
+                raise
 
     def rollback(self) -> None:
         """Undo what was done; the transaction stays open."""
@@ -96,15 +102,17 @@ class GuestSession:
             patience: Seconds to wait for the end of the statement, >= 0.
             then: What is to be done without it.
         """
-        if not self._turn.acquire(timeout=patience):
-            return
         try:
-            if self.has_savepoint:
+            if self._turn.acquire(timeout=patience) and (
+                self.has_savepoint or self.was_turned_out
+            ):
                 self.was_turned_out = True
                 self._undo()
                 then()
         finally:
-            self._turn.release()
+            # A signal's exception may have come behind it was taken.
+            if is_mine(self._turn):
+                self._turn.release()
 
     def _undo(self) -> None:
         # Where the engine rolled everything back, the savepoint is gone with it.

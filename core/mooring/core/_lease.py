@@ -4,6 +4,7 @@ import gc
 import os
 import sys
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable
 from threading import get_ident
@@ -34,13 +35,15 @@ class Lease(Generic[C]):
 
     Attributes:
         connection: What the pool's ``connect`` returned.
-        lent: Whether somebody has it now.
+        loan: Its number, odd while somebody has it; whoever borrowed it and finds
+            another one has given it back, or passed it on.
         thread: Ident of the thread that it was lent to last.
         since: When it was lent or given back last.
         good_until: Until when it may be lent without a closer look.
         expires_at: When it is to be replaced.
         borrower: Who is told in a forked child that the connection is the parent's;
-            set and unset by whoever borrows it for longer than a call.
+            set and unset by whoever borrows it for longer than a call. Weakly, so
+            that both are gone at once when they are dropped.
         unfinished: What is to be finished before the connection is lent to anybody
             who did not come to join it; None nearly always.
     """
@@ -51,7 +54,7 @@ class Lease(Generic[C]):
         "connection",
         "expires_at",
         "good_until",
-        "lent",
+        "loan",
         "since",
         "thread",
         "unfinished",
@@ -59,12 +62,17 @@ class Lease(Generic[C]):
 
     def __init__(self, connection: C, now: float, expires_at: float) -> None:
         self.connection = connection
-        self.lent = True
+        self.loan = 1
         self.thread = get_ident()
         self.since = self.good_until = now
         self.expires_at = expires_at
-        self.borrower: Borrower | None = None
+        self.borrower: weakref.ref[Borrower] | None = None
         self.unfinished: UnfinishedWork | None = None
+
+    @property
+    def lent(self) -> bool:
+        """Whether somebody has it now."""
+        return bool(self.loan & 1)
 
     def holder(self) -> str:
         """Return who has it, for how long, and where that thread is now.
@@ -117,49 +125,50 @@ class Waiter(Generic[C]):
         joins: It takes a connection with something unfinished too, and joins that.
     """
 
-    __slots__ = ("joins", "lease", "may_open", "signal")
+    __slots__ = ("given_up", "joins", "lease", "may_open", "served", "signal")
 
     def __init__(self, *, joins: bool = False) -> None:
         self.joins = joins
         self.lease: Lease[C] | None = None
         self.may_open = False
+        # Both stay: it was served, or nobody stands there any more.
+        self.served = self.given_up = False
         self.signal = threading.Lock()
         self.signal.acquire()
 
 
+def is_mine(lock: object) -> bool:
+    """Return whether this thread holds an RLock."""
+    owned: bool = lock._is_owned()  # type: ignore[attr-defined]  # noqa: SLF001 - as threading.Condition asks it
+    return owned
+
+
 class Guard:
-    """The pool's lock, which knows who holds it.
+    """The pool's lock, and what is to be done when it is free.
 
     The garbage collector may run at any allocation, and with it the end of a scope that
     somebody dropped: on a thread that holds the lock already. What it wants to do then
-    is deferred until the lock is free.
+    is deferred.
+
+    Attributes:
+        lock: To be entered itself. Its ``with`` is C code, where no signal's exception
+            comes between: a method of Python might take it and never be left.
     """
 
-    __slots__ = ("_deferred", "_lock", "_owner")
+    __slots__ = ("_deferred", "lock")
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._owner = 0
+        self.lock = threading.RLock()
         self._deferred: deque[Callable[[], object]] = deque()
-
-    def __enter__(self) -> None:
-        self._lock.acquire()
-        self._owner = get_ident()
-
-    def __exit__(self, *_: object) -> None:
-        self._owner = 0
-        self._lock.release()
-        while self._deferred:
-            self._deferred.popleft()()
-
-    @property
-    def is_mine(self) -> bool:
-        """Whether this thread holds the lock."""
-        return self._owner == get_ident()
 
     def defers(self, act: Callable[[], object]) -> bool:
         """Take *act* for later and return True, if this thread holds the lock."""
-        if not self.is_mine:
+        if not is_mine(self.lock):
             return False
         self._deferred.append(act)
         return True
+
+    def catch_up(self) -> None:
+        """Do what was deferred; to be called behind each use of the lock."""
+        while self._deferred:
+            self._deferred.popleft()()

@@ -9,6 +9,10 @@ The ordinary loan takes no lock: a deque's ``pop`` and ``append`` are atomic. Wh
 gives back looks for waiters *after* the connection is among the idle ones, and whoever
 waits looks among the idle ones *after* it is in the queue, so that one of the two
 always sees the other.
+
+A signal's exception, such as that of a Ctrl-C, may come behind every call. So whatever
+is half done then is done before the exception leaves, and what belongs together is
+written with no call between.
 """
 
 from __future__ import annotations
@@ -23,7 +27,7 @@ from threading import get_ident
 from time import monotonic
 from typing import Any, Generic, TypeVar
 
-from mooring.core._lease import Guard, Lease, PoolStats, Waiter
+from mooring.core._lease import Guard, Lease, PoolStats, Waiter, is_mine
 from mooring.core.errors import (
     MooringError,
     PoolTimeoutError,
@@ -55,6 +59,8 @@ class Pool(Generic[C]):
         max_idle_time: Unused seconds after which one is closed; 0 = never.
         check: Says if an unused connection is still good, given the seconds left to
             find out.
+        reset: Undoes what is left over on one whose loan was lost, and says if it is
+            good again; such a one is closed by default.
         check_period: Unused seconds after which *check* is asked; 0 = at each loan.
         glance: Asked at each loan, so it must cost next to nothing: False where
             something happened to the unused connection, so that *check* is asked.
@@ -75,6 +81,7 @@ class Pool(Generic[C]):
         check: Callable[[C, float], bool] | None = None,
         check_period: float = 0.0,
         glance: Callable[[C], bool] | None = None,
+        reset: Callable[[C], bool] | None = None,
         busy: BusyErrorFactory | None = None,
     ) -> None:
         self.name = name
@@ -87,10 +94,12 @@ class Pool(Generic[C]):
         self._max_idle_time = max_idle_time or _NEVER
         self._check = check
         self._glance = glance
+        self._reset = reset
         # How long an unused connection may be lent without a closer look.
         self._trust = min(self._max_idle_time, check_period if check else _NEVER)
         self._busy = busy or self._pool_timeout
-        self._lock = Guard()
+        self._guard = Guard()
+        self._lock = self._guard.lock
         self._idle: deque[Lease[C]] = deque()
         # Leases belong to the idle ones or to who borrowed them. One that nobody has
         # any more was lost to an exception that came from outside, such as Ctrl-C.
@@ -106,7 +115,7 @@ class Pool(Generic[C]):
     def acquire(self, timeout: float | None = None, *, joins: bool = False) -> Lease[C]:
         """Lend a connection; give it back with `release`.
 
-        One that is dropped instead is closed, and its place is free again.
+        One that is dropped instead is closed or reset, and its place is free again.
 
         Args:
             timeout: Seconds to wait, >= 0; the pool's own by default.
@@ -118,25 +127,34 @@ class Pool(Generic[C]):
             OpenError: A new connection was needed and could not be opened.
         """
         left = self.timeout if timeout is None else timeout
-        while not self._waiters and self._end is None:
-            try:
-                lease = self._idle.pop()
-            except IndexError:
-                break
-            now = monotonic()
-            if now < lease.expires_at and (
-                (
-                    now < lease.good_until
-                    and (self._glance is None or self._glance(lease.connection))
+        lease: Lease[C] | None = None
+        fit = True
+        try:
+            while not self._waiters and self._end is None:
+                try:
+                    lease = self._idle.pop()
+                except IndexError:
+                    break
+                now = monotonic()
+                fit = now < lease.good_until and (
+                    self._glance is None or self._glance(lease.connection)
                 )
-                or self._is_good(lease, now, left)
-            ):
-                lease.lent = True
-                lease.since = now
-                lease.thread = get_ident()
-                return lease
-            self._discard(lease)
-            left = max(left - (monotonic() - now), 0.0)
+                if not fit or now >= lease.expires_at:
+                    fit = False  # as long as nobody looked
+                    fit = now < lease.expires_at and self._is_good(lease, now, left)
+                if fit:
+                    lease.since = now
+                    lease.thread = get_ident()
+                    lease.loan += 1
+                    return lease
+                self._discard(lease)
+                left = max(left - (monotonic() - now), 0.0)
+                lease, fit = None, True
+        except BaseException:
+            if lease is not None:
+                lease.loan += 1
+                self.release(lease, discard=not fit)
+            raise
         # Not Waiter[C](): typing would take longer than the rest.
         waiter: Waiter[C] = Waiter(joins=joins)
         try:
@@ -145,39 +163,47 @@ class Pool(Generic[C]):
                     raise self._end()  # noqa: TRY301 - under the lock that close() takes
                 self._waiters.append(waiter)
                 self._serve()
+            self._guard.catch_up()
+            return self.take(waiter, left)
         except BaseException:
             self.leave(waiter)
             raise
-        return self.take(waiter, left)
 
     def release(self, lease: Lease[C], *, discard: bool = False) -> None:
         """Take a lent connection back; *discard* closes it.
 
         What is unfinished on it is finished first.
         """
-        if lease.unfinished is not None:
-            try:
-                lease.unfinished.finish()
-            except BaseException:  # Ctrl-C; it is finished all the same
-                self.release(lease, discard=discard)
-                raise
-        now = monotonic()
-        if not lease.lent:
+        if not lease.loan & 1:
             raise ValueError("this connection was given back before")
-        lease.lent = False
-        lease.since = now
-        if discard or now >= lease.expires_at:
-            self._discard(lease)
-            return
-        lease.good_until = now + self._trust
-        self._idle.append(lease)
-        if (
-            self._waiters
-            or self._end is not None
-            or now >= self._prune_at
-            or len(self._idle) > self._max_idle
-        ):
-            self._settle(now)
+        is_idle = False
+        try:
+            if lease.unfinished is not None:
+                lease.unfinished.finish()
+            now = monotonic()
+            lease.since = now
+            if discard or now >= lease.expires_at:
+                discard = True
+                self._discard(lease)
+                lease.loan += 1
+                return
+            lease.good_until = now + self._trust
+            lease.loan += 1
+            is_idle = True
+            self._idle.append(lease)
+            if (
+                self._waiters
+                or self._end is not None
+                or now >= self._prune_at
+                or len(self._idle) > self._max_idle
+            ):
+                self._settle(now)
+        except BaseException:
+            if is_idle:
+                self._settle(monotonic())
+            else:
+                self.release(lease, discard=discard)
+            raise
 
     def pass_on(self, lease: Lease[C]) -> bool:
         """Give a lent connection, with what is unfinished on it, to who waits longest.
@@ -187,14 +213,20 @@ class Pool(Generic[C]):
         # Looked at without the lock too: nearly always nobody waits. The collector may
         # have come here from the midst of the lock.
         waiters = self._waiters
-        if not waiters or self._lock.is_mine:
+        if not waiters or is_mine(self._lock):
             return False
         with self._lock:
             if self._end is not None or not waiters or not waiters[0].joins:
                 return False
-            waiter = waiters.popleft()
+            waiter = waiters[0]
+            lease.loan += 2
             waiter.lease = lease
-        waiter.signal.release()
+            waiter.served = True
+            try:
+                waiters.popleft()
+            finally:
+                waiter.signal.release()
+        self._guard.catch_up()
         return True
 
     @property
@@ -210,38 +242,30 @@ class Pool(Generic[C]):
         """Whether no connection lies unused; a glance, no lock."""
         return not self._idle
 
-    def first_in_queue(self, count: int) -> list[Waiter[C]]:
-        """Return places at the head of the queue, in order, each to be taken.
+    def put_first(self, places: list[Waiter[C]]) -> None:
+        """Put places at the head of the queue, in order; doing it twice is the same.
 
-        That is by `take`, or `leave`, each by one thread.
+        Each is to be taken by one thread, with `take`, or given up with `leave`.
         """
-        places: list[Waiter[C]] = [Waiter() for _ in range(count)]
-        if not self._lock.defers(lambda: self._put_first(places)):
-            self._put_first(places)
-        return places
-
-    def _put_first(self, places: list[Waiter[C]]) -> None:
+        if self._guard.defers(lambda: self.put_first(places)):
+            return
         with self._lock:
-            if self._end is None:
-                self._waiters.extendleft(reversed(places))
-                self._serve()
-            else:
-                for place in places:
-                    place.signal.release()
+            try:
+                self._put_first(places)
+            except BaseException:
+                self._put_first(places)
+                raise
+        self._guard.catch_up()
 
     def _is_good(self, lease: Lease[C], now: float, left: float) -> bool:
         """Look closer at a connection that was not used for a while."""
         if now >= lease.since + self._max_idle_time:
             return False
-        try:
-            return self._check is None or self._check(lease.connection, left)
-        except BaseException:  # Ctrl-C too: its place must not be lost
-            self._discard(lease)
-            raise
+        return self._check is None or self._check(lease.connection, left)
 
     def _settle(self, now: float) -> None:
         """Serve who waits, and close what is surplus, too old, or left after close."""
-        if self._lock.defers(lambda: self._settle(now)):
+        if self._guard.defers(lambda: self._settle(now)):
             return
         surplus = []
         with self._lock:
@@ -253,6 +277,7 @@ class Pool(Generic[C]):
             ):
                 surplus.append(self._idle.popleft())
             self._prune_at = now + self._max_idle_time
+        self._guard.catch_up()
         for lease in surplus:
             self._discard(lease)
 
@@ -260,7 +285,7 @@ class Pool(Generic[C]):
         """Close a connection that is not among the idle ones, and free its place."""
         if self._end is forked:
             return  # the parent's; see _abandon
-        if self._lock.defers(lambda: self._discard(lease)):
+        if self._guard.defers(lambda: self._discard(lease)):
             return
         try:
             self._close(lease.connection)
@@ -268,43 +293,54 @@ class Pool(Generic[C]):
             with self._lock:
                 self._all.pop(weakref.ref(lease), None)
                 self._serve()
+            self._guard.catch_up()
 
     def _lost(self, lease: weakref.ref[Lease[C]]) -> None:
-        """Close the connection of a lease that nobody gave back, and free its place."""
-        if self._end is forked or self._lock.defers(lambda: self._lost(lease)):
+        """Free the place of a lease that nobody gave back.
+
+        Its connection is used again if it can be reset, and closed otherwise.
+        """
+        if self._end is forked or self._guard.defers(lambda: self._lost(lease)):
             return
         with self._lock:
             connection = self._all.pop(lease, None)
-        if connection is not None:
-            try:
-                self._close(connection)
-            finally:
-                with self._lock:
-                    self._serve()
+        if connection is None:
+            return
+        if self._reset is not None and self._reset(connection):
+            self.release(self._lease(connection))
+            return
+        try:
+            self._close(connection)
+        finally:
+            with self._lock:
+                self._serve()
+            self._guard.catch_up()
 
     def take(self, waiter: Waiter[C], timeout: float | None = None) -> Lease[C]:
         """Wait at a place in the queue and lend what it is served; see `acquire`."""
         left = self.timeout if timeout is None else timeout
-        started = monotonic()
         try:
-            if waiter.lease is None and not waiter.may_open:
+            started = monotonic()
+            if not waiter.served:
                 self._wait(waiter, left, started)
+            lease = waiter.lease
+            if lease is None:
+                return self._open(waiter, max(left - (monotonic() - started), 0.001))
+            lease.since = monotonic()
+            lease.thread = get_ident()
+            waiter.lease = None
         except BaseException:  # Ctrl-C too: leave the queue, pass on what was given
             self.leave(waiter)
             raise
-        if waiter.lease is not None:
-            waiter.lease.since = monotonic()
-            waiter.lease.thread = get_ident()
-            return waiter.lease
-        return self._open(max(left - (monotonic() - started), 0.001))
+        return lease
 
     def _wait(self, waiter: Waiter[C], timeout: float, started: float) -> None:
         """Wait in the queue until served; raise if that takes too long."""
         waiter.signal.acquire(timeout=min(timeout, threading.TIMEOUT_MAX))
-        if self._is_served(waiter):
+        if waiter.served:
             return
         with self._lock:
-            if self._is_served(waiter):  # only just now
+            if waiter.lease is not None or waiter.may_open:  # only just now
                 return
             if self._end is not None:
                 raise self._end()
@@ -312,6 +348,7 @@ class Pool(Generic[C]):
             self._waiters.remove(waiter)
             holders = [lease.holder() for lease in self._leases() if lease.lent]
             stats = self._stats()
+        self._guard.catch_up()
         error = self._busy(monotonic() - started, stats, holders)
         notes = []
         if ahead:
@@ -323,34 +360,45 @@ class Pool(Generic[C]):
         raise error
 
     def leave(self, waiter: Waiter[C]) -> None:
-        """Give up a place in the queue, and what it was served."""
+        """Give up a place in the queue, and what it was served and not yet taken."""
         with self._lock:
+            waiter.given_up = True
             if waiter in self._waiters:
                 self._waiters.remove(waiter)
             if waiter.may_open:
+                waiter.may_open = False
                 self._opening -= 1
-                self._serve()
-        if waiter.lease is not None:
-            self.release(waiter.lease)
+            lease, waiter.lease = waiter.lease, None
+            self._serve()
+        self._guard.catch_up()
+        if lease is not None:
+            self.release(lease)
 
-    def _open(self, timeout: float) -> Lease[C]:
+    def _open(self, waiter: Waiter[C], timeout: float) -> Lease[C]:
         """Open a connection, in a place that is counted in ``_opening`` already."""
         try:
-            connection = self._connect(timeout)
-            now = monotonic()
-            lease = Lease(connection, now, now + self._max_lifetime)
-            with self._lock:
-                self._last_error = ""
-                self._all[weakref.ref(lease, self._lost)] = connection
-                self._prune_at = min(self._prune_at, now + self._max_idle_time)
+            lease = self._lease(self._connect(timeout))
+            self._last_error = ""
         except BaseException as error:
             with self._lock:
                 self._last_error = str(error).partition("\n")[0]
             raise
         finally:
             with self._lock:
+                waiter.may_open = False
                 self._opening -= 1
                 self._serve()
+            self._guard.catch_up()
+        return lease
+
+    def _lease(self, connection: C) -> Lease[C]:
+        """Return a loan of a connection that is new here."""
+        now = monotonic()
+        lease = Lease(connection, now, now + self._max_lifetime)
+        with self._lock:
+            self._all[weakref.ref(lease, self._lost)] = connection
+            self._prune_at = min(self._prune_at, now + self._max_idle_time)
+        self._guard.catch_up()
         return lease
 
     def _pool_timeout(
@@ -366,6 +414,14 @@ class Pool(Generic[C]):
 
     # The following run with the lock held.
 
+    def _put_first(self, places: list[Waiter[C]]) -> None:
+        for place in reversed(places):
+            if self._end is not None:
+                place.signal.release()
+            elif not (place.served or place.given_up or place in self._waiters):
+                self._waiters.appendleft(place)
+        self._serve()
+
     def _serve(self) -> None:
         """Give idle connections, then places for new ones, to who waits longest."""
         while self._waiters and self._end is None:
@@ -376,21 +432,20 @@ class Pool(Generic[C]):
             except IndexError:
                 lease = None
             if lease is not None:
-                lease.lent = True
+                lease.loan += 1
                 waiter.lease = lease
             elif len(self._all) + self._opening >= self._max_open:
                 return
             else:
                 self._opening += 1
                 waiter.may_open = True
-            self._waiters.popleft()
-            waiter.signal.release()
+            waiter.served = True
+            try:
+                self._waiters.popleft()
+            finally:
+                waiter.signal.release()
         if self._end is not None and not self._all and not self._opening:
             self._drained.set()
-
-    @staticmethod
-    def _is_served(waiter: Waiter[C]) -> bool:
-        return waiter.lease is not None or waiter.may_open
 
     def _leases(self) -> list[Lease[C]]:
         return [lease for found in [*self._all] if (lease := found()) is not None]
@@ -409,12 +464,16 @@ class Pool(Generic[C]):
     def stats(self) -> PoolStats:
         """The figures of this moment."""
         with self._lock:
-            return self._stats()
+            stats = self._stats()
+        self._guard.catch_up()
+        return stats
 
     def leases(self) -> tuple[list[Lease[C]], list[Lease[C]]]:
         """Return the idle and the lent connections of this moment, to look at."""
         with self._lock:
-            return list(self._idle), [lease for lease in self._leases() if lease.lent]
+            found = list(self._idle), [lease for lease in self._leases() if lease.lent]
+        self._guard.catch_up()
+        return found
 
     def inspect(self, look: Callable[[C], T]) -> list[T]:
         """Return what *look* says of each unused connection; nobody has it meanwhile.
@@ -455,6 +514,7 @@ class Pool(Generic[C]):
                 waiter.signal.release()
             self._waiters.clear()
             self._serve()
+        self._guard.catch_up()
         self._settle(monotonic())
         if self._drained.wait(timeout):
             return
@@ -468,11 +528,12 @@ class Pool(Generic[C]):
     def abandon(self) -> object:
         """In a forked child: refuse every use; return what must never be closed."""
         self._end = forked
-        self._lock = Guard()  # the parent may have held the old one
+        self._guard = Guard()  # the parent may have held the old one
+        self._lock = self._guard.lock
         leases = self._leases()
         for lease in leases:
-            if lease.borrower is not None:
-                lease.borrower.orphan()
+            if lease.borrower is not None and (borrower := lease.borrower()):
+                borrower.orphan()
         return leases, self._all
 
 

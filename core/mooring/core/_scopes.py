@@ -2,7 +2,8 @@
 
 A context (PEP 567) holds at most one open scope of a store. The scope is noted in a
 `ContextVar`; whichever thread leaves it marks it closed, so that a context that was
-copied while it was open is not misled afterwards.
+copied while it was open is not misled afterwards. It is noted weakly: a signal's
+exception may keep a block from being left at all, and then it ends as it is dropped.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, cast
+from weakref import ref
 
 from mooring.core._driver import Capability
 from mooring.core._pool import forked
@@ -34,20 +36,29 @@ State = Literal["new", "open", "failed", "closed", "orphaned"]
 
 Isolation = Literal["serializable"] | None
 
-open_scopes: ContextVar[tuple[Scope[Any], ...]] = ContextVar(
+open_scopes: ContextVar[tuple[ref[Scope[Any]], ...]] = ContextVar(
     "mooring_open_scopes", default=()
 )
 
 
+def open_scope(store: object) -> Scope[Any] | None:
+    """Return the open scope of *store* that this context has."""
+    for noted in open_scopes.get():
+        scope = noted()
+        if scope is not None and scope.belongs_to(store):
+            return scope
+    return None
+
+
 def refuse_nested(store: object) -> None:
     """Raise NestedTransactionError if this context has an open scope of *store*."""
-    for scope in open_scopes.get():
-        if scope.belongs_to(store):
-            raise NestedTransactionError(
-                f"this context already has an open {scope.kind} of the store",
-                hint="use the connection it gave you (tx.execute, tx.savepoint), or"
-                " leave the block first",
-            )
+    scope = open_scope(store)
+    if scope is not None:
+        raise NestedTransactionError(
+            f"this context already has an open {scope.kind} of the store",
+            hint="use the connection it gave you (tx.execute, tx.savepoint), or"
+            " leave the block first",
+        )
 
 
 class RunAgain(Exception):  # noqa: N818 - nobody ever sees it: `run` begins again
@@ -69,8 +80,10 @@ class Scope(Generic[S]):
     # Whether leaving it after a failure loses what somebody may believe to be kept.
     loses_work = True
     __slots__ = (
+        "__weakref__",
         "_failure",
         "_lease",
+        "_loan",
         "_pool",
         "_session",
         "_state",
@@ -104,13 +117,19 @@ class Scope(Generic[S]):
         if scopes:
             refuse_nested(self._store)
         self._lease: Lease[S] = self._borrow()
+        self._loan = self._lease.loan
         try:
-            self._lease.borrower = self
+            noted: ref[Any] = ref(self)
+            self._lease.borrower = noted
             self._session: S = self._lease.connection
             self._begin()
             if scopes:
-                scopes = tuple(scope for scope in scopes if scope.is_open)
-            open_scopes.set((*scopes, self))
+                scopes = tuple(
+                    other
+                    for other in scopes
+                    if (scope := other()) is not None and scope.is_open
+                )
+            open_scopes.set((*scopes, noted))
             self._state = "open"
         except BaseException:
             self._give_back(fit=self._clear())
@@ -157,8 +176,17 @@ class Scope(Generic[S]):
         finally:
             failure, self._failure = self._failure, None
             self._state = "closed"
-            self._forget()
-            self._give_back(fit=fit or self._clear())
+            try:
+                self._forget()
+                self._give_back(fit=fit or self._clear())
+            except BaseException:  # a signal's: it is given back all the same
+                self._forget()
+                if self._lease.loan == self._loan:
+                    self._give_back(fit=fit or self._clear())
+                raise
+            finally:
+                # The next borrower's, so that it is gone if that one drops it.
+                del self._lease
         if failure is not None and kind is None and self.loses_work:
             raise aborted(failure) from failure
 
@@ -197,10 +225,10 @@ class Scope(Generic[S]):
 
     def _forget(self) -> None:
         scopes = open_scopes.get()
-        if len(scopes) == 1 and scopes[0] is self:  # as nearly always
+        if len(scopes) == 1 and scopes[0]() is self:  # as nearly always
             open_scopes.set(())
-        elif self in scopes:
-            open_scopes.set(tuple(s for s in scopes if s is not self))
+        elif scopes:
+            open_scopes.set(tuple(other for other in scopes if other() is not self))
 
     def _give_back(self, *, fit: bool) -> None:
         self._lease.borrower = None
@@ -263,12 +291,9 @@ class Transaction(Scope[S]):
             failed = True
             self._fail(StoreError("the block was left with a savepoint still open"))
         if failed or self._state == "failed":
-            self._roll_back()
+            self._session.rollback()
         else:
             self._commit()
-
-    def _roll_back(self) -> None:
-        self._session.rollback()
 
     def _commit(self) -> None:
         commit(self._session)

@@ -81,6 +81,8 @@ class SqliteStore(SqlStoreBase[SqliteSession]):
             timeout=max(config.busy_timeout, 0.001),
             check=self._is_same_file,
             check_period=config.health_check_period,
+            # What is in memory only would be lost with its connection.
+            reset=SqliteSession.reset if location.in_memory else None,
             busy=self._turn_error,
         )
         readers = writers if self._shared else self._reader_pool(config)

@@ -1,0 +1,79 @@
+"""A Ctrl-C at every point where Python can raise one, one after the other.
+
+Python looks for signals as a function of Python begins, behind each call of one in C,
+and while a lock is waited for. `sys.setprofile` tells of these points, and what it
+raises is raised there; so a test begins anew with the next point until it gets through
+untouched.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+
+class Interrupt:
+    """Raises KeyboardInterrupt at one point of what mooring does in this thread.
+
+    Args:
+        point: Which one, from 0 on.
+    """
+
+    def __init__(self, point: int) -> None:
+        self._left = point
+        self.where = ""
+
+    @contextmanager
+    def armed(self) -> Iterator[None]:
+        """Count the points inside of a ``with`` block."""
+        sys.setprofile(self._count)
+        try:
+            yield
+        finally:
+            sys.setprofile(None)
+
+    def _count(self, frame: FrameType, event: str, arg: Any) -> None:
+        name = getattr(arg, "__name__", "")
+        if event not in ("call", "c_return") and (event, name) != ("c_call", "acquire"):
+            return
+        module = str(frame.f_globals.get("__name__"))
+        # What is raised in a callback of the garbage collector, Python drops.
+        if not module.startswith("mooring") or frame.f_code.co_name in (
+            "_lost",
+            "_dropped",
+        ):
+            return
+        if self._left:
+            self._left -= 1
+            return
+        sys.setprofile(None)
+        code = frame.f_code
+        self.where = f"{event} {name} in {module}:{frame.f_lineno} {code.co_qualname}"
+        raise KeyboardInterrupt
+
+
+def through_all_points(
+    round_: Callable[[int, Interrupt], None], *, patience: float
+) -> int:
+    """Call with each point, until none is left; return how many there were.
+
+    Args:
+        round_: Called with the number of the point, and the interrupt to arm.
+        patience: Seconds of which a round must not take two thirds: whoever waits for
+            that long was forgotten.
+    """
+    point = 0
+    while True:
+        interrupt = Interrupt(point)
+        began = time.monotonic()
+        try:
+            round_(point, interrupt)
+            assert time.monotonic() - began < 2 * patience / 3, "it took long"
+        except BaseException as error:
+            error.add_note(f"interrupted at {interrupt.where}")
+            raise
+        if not interrupt.where:
+            return point
+        point += 1

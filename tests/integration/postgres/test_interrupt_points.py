@@ -1,0 +1,73 @@
+"""A Ctrl-C at every point of what is done with a store on PostgreSQL."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from interrupt_points import Interrupt, through_all_points
+from mooring_postgres import PostgresStore
+
+Open = Callable[..., PostgresStore]
+Spawn = Callable[..., "Future[Any]"]
+
+ADD = "INSERT INTO t (name) VALUES (:name)"
+COUNT = "SELECT count(*) FROM t"
+PATIENCE = 10.0  # seconds, where all that there is to wait for takes some milliseconds
+
+pytestmark = pytest.mark.timeout(120)
+
+
+def run(store: PostgresStore, name: str) -> None:
+    store.run(lambda tx: tx.execute(ADD, {"name": name}))
+
+
+def block(store: PostgresStore, name: str) -> None:
+    with store.transaction() as tx, tx.savepoint():
+        tx.execute(ADD, {"name": name})
+
+
+def single(store: PostgresStore, name: str) -> None:
+    store.execute(ADD, {"name": name})
+
+
+def read(store: PostgresStore, name: str) -> None:
+    with store.read() as snapshot:
+        snapshot.execute(COUNT)
+        assert list(snapshot.stream(COUNT, size=1))
+
+
+@pytest.mark.parametrize("way", [run, block, single, read])
+@pytest.mark.parametrize("max_open_conns", [1, 2])
+def test_the_store_goes_on_and_what_was_acknowledged_is_there(
+    open_postgres: Open,
+    spawn: Spawn,
+    way: Callable[[PostgresStore, str], None],
+    max_open_conns: int,
+) -> None:
+    store = open_postgres(max_open_conns=max_open_conns, pool_timeout=PATIENCE)
+    store.execute("CREATE TABLE t (name text PRIMARY KEY)")
+    kept = {"before"}
+    store.execute(ADD, {"name": "before"})
+    unknown = set()
+
+    def interrupted(name: str, interrupt: Interrupt) -> None:
+        unknown.add(name)
+        with suppress(KeyboardInterrupt):
+            with interrupt.armed():
+                way(store, name)
+            if way is not read:
+                kept.add(name)
+
+    def round_(point: int, interrupt: Interrupt) -> None:
+        other = spawn(run, store, f"{point} beside")
+        spawn(interrupted, f"{point}", interrupt).result(PATIENCE)
+        other.result(PATIENCE)
+        run(store, f"{point} after")
+        kept.update((f"{point} beside", f"{point} after"))
+        found = {row["name"] for row in store.execute("SELECT name FROM t")}
+        assert kept <= found <= kept | unknown
+        assert store.pool.stats.lent == 0
+
+    assert through_all_points(round_, patience=PATIENCE) > 20
