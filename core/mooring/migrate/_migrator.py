@@ -1,7 +1,5 @@
 """The migration runner: compares files with the database, and closes the gap."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
@@ -52,13 +50,13 @@ class Migrator(View):
         source: Source | None = None,
         *,
         progress: Progress | None = None,
-        rules: Rules | None = None,
+        rules: "Rules | None" = None,
     ) -> None:
         super().__init__(store, source)
         self._progress = progress
         self._rules = rules
 
-    def ensure_head(self, *, timeout: float | None = None) -> list[Step]:
+    def ensure_head(self, *, timeout: float | None = None) -> "list[Step]":
         """Apply what is pending, as `up` does, and return it: what `core.open` calls.
 
         Args:
@@ -82,7 +80,7 @@ class Migrator(View):
         transaction: Grouping | None = None,
         resume: Resume | None = None,
         timeout: float | None = None,
-    ) -> Outcome:
+    ) -> "Outcome":
         """Apply pending migrations in the order of their versions.
 
         Args:
@@ -138,7 +136,7 @@ class Migrator(View):
         transaction: Grouping | None = None,
         resume: Resume | None = None,
         timeout: float | None = None,
-    ) -> Outcome:
+    ) -> "Outcome":
         """Undo applied migrations, the newest version first.
 
         Args:
@@ -171,7 +169,7 @@ class Migrator(View):
         steps: int | None = None,
         expected: Sequence[int] | None = None,
         timeout: float | None = None,
-    ) -> Outcome:
+    ) -> "Outcome":
         """Undo migrations as `down` does, and apply the same ones again.
 
         Both happen under one lock. If one cannot be applied again, it and those above
@@ -197,7 +195,7 @@ class Migrator(View):
         expected: Sequence[int] | None = None,
         transaction: Grouping | None = None,
         timeout: float | None = None,
-    ) -> Outcome:
+    ) -> "Outcome":
         """Undo all migrations: `down` to 0.
 
         Args:
@@ -210,7 +208,7 @@ class Migrator(View):
         """
         return self._back(0, None, expected, timeout, transaction=transaction)
 
-    def stamp(self, *, to: int, timeout: float | None = None) -> Outcome:
+    def stamp(self, *, to: int, timeout: float | None = None) -> "Outcome":
         """Note migrations as applied without running them.
 
         For a database whose tables were made by another tool. What is noted is noted
@@ -251,9 +249,9 @@ class Migrator(View):
         self,
         versions: Collection[int] | None = None,
         *,
-        expected: Repair | None = None,
+        expected: "Repair | None" = None,
         timeout: float | None = None,
-    ) -> Repair:
+    ) -> "Repair":
         """Correct what is recorded, where it is the files that are right.
 
         The content that a file has now is taken for what was applied, also where that
@@ -305,7 +303,7 @@ class Migrator(View):
         transaction: Grouping | None = None,
         resume: Resume | None = None,
         **chosen: Any,
-    ) -> tuple[list[Step], list[int]]:
+    ) -> "tuple[list[Step], list[int]]":
         """Apply; return the steps, and the versions that are applied then."""
         self._refuse_grouping(transaction)
         if resume not in (None, "again", "after"):
@@ -339,7 +337,7 @@ class Migrator(View):
         transaction: Grouping | None = None,
         resume: Resume | None = None,
         again: bool = False,
-    ) -> Outcome:
+    ) -> "Outcome":
         """Undo, and apply again if that is wanted."""
         from mooring.migrate._choice import refuse_moved, to_undo
 
@@ -371,14 +369,14 @@ class Migrator(View):
 
     def _run(
         self,
-        session: MigrationSession,
+        session: "MigrationSession",
         files: Mapping[int, File],
         versions: Sequence[int],
-        direction: Direction,
+        direction: "Direction",
         at: int,
         transaction: Grouping | None,
         resume: Resume | None = None,
-    ) -> list[Step]:
+    ) -> "list[Step]":
         from mooring.migrate._files import read_files
         from mooring.migrate._run import Run
 
@@ -396,7 +394,7 @@ class Migrator(View):
         return run.run(transaction)
 
     @contextmanager
-    def _session(self, timeout: float | None) -> Iterator[MigrationSession]:
+    def _session(self, timeout: float | None) -> "Iterator[MigrationSession]":
         """Hold the lock; the statements that follow have the bounds of the rules."""
         if timeout is None:
             timeout = self._store.config.migration_timeout
@@ -436,11 +434,11 @@ class Migrator(View):
         return Capability.TRANSACTIONAL_DDL in capabilities
 
 
-def _by_version(session: MigrationSession) -> dict[int, AppliedRow]:
+def _by_version(session: "MigrationSession") -> dict[int, AppliedRow]:
     return {row.version: row for row in session.versions()}
 
 
-def _outcome(steps: Iterable[Step], applied: Iterable[int]) -> Outcome:
+def _outcome(steps: "Iterable[Step]", applied: Iterable[int]) -> "Outcome":
     from mooring.migrate._outcome import Outcome
 
     return Outcome(steps=tuple(steps), version=max(applied, default=0))
