@@ -6,6 +6,7 @@ raises is raised there; so a test begins anew with the next point until it gets 
 untouched.
 """
 
+import gc
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -27,12 +28,18 @@ class Interrupt:
 
     @contextmanager
     def armed(self) -> Iterator[None]:
-        """Count the points inside of a ``with`` block."""
+        """Count the points inside of a ``with`` block.
+
+        The collector is off: what is raised in a finalizer that it calls, perhaps of
+        another test, Python drops.
+        """
+        gc.disable()
         sys.setprofile(self._count)
         try:
             yield
         finally:
             sys.setprofile(None)
+            gc.enable()
 
     def _count(self, frame: FrameType, event: str, arg: Any) -> None:
         name = getattr(arg, "__name__", "")

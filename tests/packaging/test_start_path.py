@@ -77,9 +77,8 @@ OURS_TO_MIGRATE = {
     "mooring_sqlite._migrate",
     "mooring_sqlite._split",
 }
-# The lock, the user's name, and SHA-256 without OpenSSL: in CPython 3.12 and later, and
-# in 3.11.
-SMALL_TO_MIGRATE = {"_sha2", "_sha256", "fcntl", "pwd"}
+# The user's name, and SHA-256 without OpenSSL: in CPython 3.12 and later, and in 3.11.
+SMALL_TO_MIGRATE = {"_sha2", "_sha256", "pwd"}
 # Beyond what attrs, pluggy and sqlite3 import themselves; built into the interpreter.
 SMALL = {"_contextvars", "contextvars", "errno", "gc", "math"}
 HEAVY = {

@@ -1,17 +1,16 @@
 """The migration lock: one holder per database, over all threads and processes.
 
-A POSIX record lock (fcntl(2)) on a file beside the database. The kernel frees it when
-its process dies, however it dies, and a forked child does not keep it alive, as it
-would with flock(2). It belongs to the process: closing any descriptor of the file
-would drop it, so the file is opened once per process, closed when no thread holds or
-waits for the lock, and never deleted, since two processes could then lock two files of
-one name.
+A POSIX record lock (fcntl(2)) on all of a file beside the database, made by lockf(3),
+which is in a module that every program has loaded. The kernel frees it when its process
+dies, however it dies, and a forked child does not keep it alive, as it would with
+flock(2). It belongs to the process: closing any descriptor of the file would drop it,
+so the file is opened once per process, closed when no thread holds or waits for the
+lock, and never deleted, since two processes could then lock two files of one name.
 """
 
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import stat
 import threading
@@ -70,7 +69,7 @@ class MigrationLock:
         try:
             with suppress(OSError):
                 os.ftruncate(self._file.fd, 0)
-            fcntl.lockf(self._file.fd, fcntl.LOCK_UN)
+            os.lockf(self._file.fd, os.F_ULOCK, 0)
         finally:
             self._file.mutex.release()
             _leave(self._path)
@@ -92,7 +91,7 @@ class MigrationLock:
 
     def _try(self) -> bool:
         try:
-            fcntl.lockf(self._file.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.lockf(self._file.fd, os.F_TLOCK, 0)
         except OSError as error:
             # POSIX allows either for "held by another process".
             if error.errno not in (errno.EACCES, errno.EAGAIN):

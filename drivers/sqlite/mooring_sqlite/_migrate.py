@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from time import monotonic
@@ -17,8 +15,6 @@ from mooring.core import (
     StoreError,
 )
 
-from mooring_sqlite._connect import read_settings
-from mooring_sqlite._errors import translate_error
 from mooring_sqlite._foreign_keys import ForeignKeyCheck
 from mooring_sqlite._lock import MigrationLock
 from mooring_sqlite._path import Location
@@ -45,7 +41,8 @@ _LASTING: Final = (
 )
 _TRANSACTION_WORDS: Final = frozenset(("BEGIN", "COMMIT", "END", "ROLLBACK"))
 # What may hide a table from later files: `CREATE TEMP TABLE x`, `CREATE TABLE temp.x`.
-_TEMPORARY: Final = r"(?i)\btemp(orary)?\b"
+# A word that only holds it costs a look; a pattern would be compiled by every start.
+_TEMPORARY: Final = "temp"
 
 
 class SqliteMigrationSession:
@@ -84,12 +81,7 @@ class SqliteMigrationSession:
             self._lock.__exit__(None, None, None)
             raise
         self.connection = self._lease.connection
-        try:
-            lasting = read_settings(self.connection.connection, _LASTING)
-        except sqlite3.Error as cause:
-            self.__exit__()
-            raise translate_error(cause, target=self.connection.target) from cause
-        self.settings = self.connection.settings | lasting
+        self.settings = dict(self.connection.settings)
         self.foreign_keys = ForeignKeyCheck(self.connection)
         self.noted = SqliteVersions(self.connection, self.table)
         self.connection.unlimited()
@@ -134,6 +126,19 @@ class SqliteMigrationSession:
             milliseconds = max(round(lock * 1000), 1)
             self.connection.query(f"PRAGMA busy_timeout = {milliseconds}")
             self.settings["busy_timeout"] = milliseconds
+
+    def expect_pragma(self) -> None:
+        """Note what a file's PRAGMA may change, before the first of this run.
+
+        Most runs have none, and are spared reading it.
+
+        Raises:
+            StoreError: The engine refused to tell.
+        """
+        if not self.sets_pragmas:
+            for name in _LASTING:
+                ((self.settings[name],),) = self.connection.query(f"PRAGMA {name}")
+            self.sets_pragmas = True
 
     def enforce_keys(self, *, on: bool) -> None:
         """Let foreign keys be enforced, or not; they are again when the session ends.
@@ -273,8 +278,9 @@ class SqliteUnit:
                 hint="remove it, or put `-- +goose NO TRANSACTION` into the file",
             )
         if word in ("PRAGMA", "EXPLAIN"):  # SQLite runs an explained PRAGMA, too
-            self._sets_pragmas = self._run.sets_pragmas = True
-        if word == "ATTACH" or re.search(_TEMPORARY, statement):
+            self._run.expect_pragma()
+            self._sets_pragmas = True
+        if word == "ATTACH" or _TEMPORARY in statement.lower():
             self._hides_tables = True
         self._unchecked = True
         self._touches_rows = self._touches_rows or word != "CREATE"

@@ -221,7 +221,8 @@ class NestingContract:
     def test_a_copied_context_is_not_misled_after_the_scope(
         self, store: core.SqlStore
     ) -> None:
-        with store.transaction():
+        scope = store.transaction()  # which lives on after its block
+        with scope:
             copied = copy_context()
 
         assert copied.run(count, store) == 0
