@@ -14,6 +14,13 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+from mooring import core
+
+ADD = "INSERT INTO t (name) VALUES (:name)"
+# Called as something is dropped, where Python drops what is raised: two callbacks, and
+# a generator that is not read to its end.
+_FINALIZERS = ("_lost", "_dropped", "_shared")
+
 
 class Interrupt:
     """Raises KeyboardInterrupt at one point of what mooring does in this thread.
@@ -46,11 +53,7 @@ class Interrupt:
         if event not in ("call", "c_return") and (event, name) != ("c_call", "acquire"):
             return
         module = str(frame.f_globals.get("__name__"))
-        # What is raised in a callback of the garbage collector, Python drops.
-        if not module.startswith("mooring") or frame.f_code.co_name in (
-            "_lost",
-            "_dropped",
-        ):
+        if not module.startswith("mooring") or frame.f_code.co_name in _FINALIZERS:
             return
         if self._left:
             self._left -= 1
@@ -59,6 +62,26 @@ class Interrupt:
         code = frame.f_code
         self.where = f"{event} {name} in {module}:{frame.f_lineno} {code.co_qualname}"
         raise KeyboardInterrupt
+
+
+def run(store: core.SqlStore, name: str) -> None:
+    """Write a row as a closure, which may run again."""
+    store.run(lambda tx: tx.execute(ADD, {"name": name}))
+
+
+def block(store: core.SqlStore, name: str) -> None:
+    """Write a row in a block, behind a savepoint."""
+    with store.transaction() as tx, tx.savepoint():
+        tx.execute(ADD, {"name": name})
+
+
+def single(store: core.SqlStore, name: str) -> None:
+    """Write a row by a statement alone."""
+    store.execute(ADD, {"name": name})
+
+
+# Each way to write, by name.
+WRITES = {way.__name__: way for way in (run, block, single)}
 
 
 def through_all_points(

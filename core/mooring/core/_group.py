@@ -183,9 +183,9 @@ class Group(Generic[S]):
         """
         if self._ending.acquire(blocking=False):
             try:
-                if self._outcome is None:
-                    if self._guest is not None:
-                        self._guest.rollback()
+                if self._outcome is None and (
+                    self._guest is None or self._guest.drop()
+                ):
                     self._outcome = self._commit()
                 self._finish()
             finally:

@@ -114,6 +114,16 @@ class GuestSession:
             if is_mine(self._turn):
                 self._turn.release()
 
+    def drop(self) -> bool:
+        """Undo what the guest did, which is gone; return False if somebody is at it."""
+        if not self._turn.acquire(blocking=False):
+            return False
+        try:
+            self._undo()
+        finally:
+            self._turn.release()
+        return True
+
     def _undo(self) -> None:
         # Where the engine rolled everything back, the savepoint is gone with it.
         if self.has_savepoint and self._session.in_transaction:

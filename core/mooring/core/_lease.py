@@ -171,4 +171,8 @@ class Guard:
     def catch_up(self) -> None:
         """Do what was deferred; to be called behind each use of the lock."""
         while self._deferred:
-            self._deferred.popleft()()
+            try:
+                act = self._deferred.popleft()
+            except IndexError:  # another thread was faster
+                return
+            act()

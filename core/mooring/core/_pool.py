@@ -59,11 +59,11 @@ class Pool(Generic[C]):
         max_idle_time: Unused seconds after which one is closed; 0 = never.
         check: Says if an unused connection is still good, given the seconds left to
             find out.
-        reset: Undoes what is left over on one whose loan was lost, and says if it is
-            good again; such a one is closed by default.
         check_period: Unused seconds after which *check* is asked; 0 = at each loan.
         glance: Asked at each loan, so it must cost next to nothing: False where
             something happened to the unused connection, so that *check* is asked.
+        reset: Undoes what is left over on one whose loan was lost, and says if it is
+            good again; such a one is closed by default.
         busy: Makes the error for a wait in vain; by default a `PoolTimeoutError`.
     """
 
@@ -183,9 +183,8 @@ class Pool(Generic[C]):
             now = monotonic()
             lease.since = now
             if discard or now >= lease.expires_at:
-                discard = True
-                self._discard(lease)
                 lease.loan += 1
+                self._discard(lease)
                 return
             lease.good_until = now + self._trust
             lease.loan += 1
@@ -201,8 +200,9 @@ class Pool(Generic[C]):
         except BaseException:
             if is_idle:
                 self._settle(monotonic())
-            else:
+            elif lease.loan & 1:
                 self.release(lease, discard=discard)
+            # Else it was to be closed, which happens at the latest as it is dropped.
             raise
 
     def pass_on(self, lease: Lease[C]) -> bool:
@@ -325,7 +325,8 @@ class Pool(Generic[C]):
                 self._wait(waiter, left, started)
             lease = waiter.lease
             if lease is None:
-                return self._open(waiter, max(left - (monotonic() - started), 0.001))
+                left = max(left - (monotonic() - started), 0.001)
+                lease = self._open(waiter, left)
             lease.since = monotonic()
             lease.thread = get_ident()
             waiter.lease = None
@@ -376,12 +377,16 @@ class Pool(Generic[C]):
 
     def _open(self, waiter: Waiter[C], timeout: float) -> Lease[C]:
         """Open a connection, in a place that is counted in ``_opening`` already."""
+        connection = None
         try:
-            lease = self._lease(self._connect(timeout))
+            connection = self._connect(timeout)
+            lease = waiter.lease = self._lease(connection)
             self._last_error = ""
         except BaseException as error:
             with self._lock:
                 self._last_error = str(error).partition("\n")[0]
+            if connection is not None and waiter.lease is None:
+                self._close(connection)
             raise
         finally:
             with self._lock:

@@ -133,6 +133,7 @@ class Scope(Generic[S]):
             self._state = "open"
         except BaseException:
             self._give_back(fit=self._clear())
+            del self._lease
             raise
         return self
 

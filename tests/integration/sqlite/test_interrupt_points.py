@@ -11,7 +11,7 @@ from subprocess import Popen
 from typing import Any
 
 import pytest
-from interrupt_points import Interrupt, through_all_points
+from interrupt_points import WRITES, Interrupt, block, run, through_all_points
 from mooring.core import _group
 from mooring_sqlite import SqliteStore
 
@@ -19,7 +19,6 @@ OpenSqlite = Callable[..., SqliteStore]
 Spawn = Callable[..., "Future[Any]"]
 StartProgram = Callable[..., "Popen[str]"]
 
-ADD = "INSERT INTO t (name) VALUES (:name)"
 NAMED = "SELECT count(*) FROM t WHERE name = :name"
 PATIENCE = 3.0  # seconds, where all that there is to wait for takes a few milliseconds
 
@@ -34,19 +33,6 @@ def until(done: Callable[[], bool]) -> None:
         time.sleep(0.0002)
 
 
-def run(store: SqliteStore, name: str) -> None:
-    store.run(lambda tx: tx.execute(ADD, {"name": name}))
-
-
-def block(store: SqliteStore, name: str) -> None:
-    with store.transaction() as tx, tx.savepoint():
-        tx.execute(ADD, {"name": name})
-
-
-def single(store: SqliteStore, name: str) -> None:
-    store.execute(ADD, {"name": name})
-
-
 def read(store: SqliteStore, name: str) -> None:
     with store.read() as snapshot:
         assert snapshot.execute(NAMED, {"name": name}).scalar() == 0
@@ -57,7 +43,6 @@ def look(store: SqliteStore, name: str) -> None:
     assert store.execute(NAMED, {"name": name}).scalar() == 0
 
 
-WRITES = {way.__name__: way for way in (run, block, single)}
 READS = {way.__name__: way for way in (read, look)}
 
 

@@ -850,3 +850,37 @@ def test_a_loan_that_nobody_has_any_more_is_closed_and_its_place_free(
     assert not first.open
     assert second.connection.open
     assert (engine.open, pool.stats.open, pool.stats.lent) == (1, 1, 1)
+
+
+def test_a_lost_loan_is_reset_and_lent_again_where_that_works(engine: Engine) -> None:
+    good = [True, False]
+    pool = engine.pool(max_open=1, reset=lambda _: good.pop(0))
+
+    first = pool.acquire().connection
+    assert engine.open == 1
+    lease = pool.acquire(0.1)
+    assert lease.connection is first
+    del lease
+    assert engine.open == 0
+    lease = pool.acquire(0.1)
+    assert lease.connection is not first
+    pool.release(lease)
+
+
+def test_a_close_that_raises_is_told_once_and_frees_the_place(engine: Engine) -> None:
+    def close(connection: Connection) -> None:
+        closed.append(connection.number)
+        if len(closed) == 1:
+            raise OSError("the disk is gone")
+
+    closed: list[int] = []
+    pool = Pool(
+        engine.connect, close, name="readers", max_open=1, max_idle=1, timeout=PATIENCE
+    )
+
+    with pytest.raises(OSError, match="gone"):
+        pool.release(pool.acquire(), discard=True)
+    assert closed == [1]
+    lease = pool.acquire(0.1)
+    assert lease.connection.number == 2
+    pool.release(lease)
