@@ -74,10 +74,14 @@ def translate_error(
 
 
 def is_lost(error: psycopg.Error, *, closed: bool) -> bool:
-    """Return whether *error* means that the connection is gone."""
+    """Return whether *error* means that the connection is gone.
+
+    libpq may not have noticed yet: psycopg looks at the socket as well. What it cannot
+    send or receive is an OperationalError that no server sent, so without SQLSTATE.
+    """
     return (
         closed
-        or isinstance(error, DeadlineError)
+        or (isinstance(error, psycopg.OperationalError) and error.sqlstate is None)
         or (error.diag.severity_nonlocalized or error.diag.severity) in _ENDS_SESSION
     )
 

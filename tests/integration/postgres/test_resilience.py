@@ -5,6 +5,8 @@ A connection that broke while nobody had it is replaced without an error; one th
 broke under a statement is told as what it means.
 """
 
+import os
+import socket
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import ExitStack
@@ -237,6 +239,60 @@ def test_a_stream_that_is_cut_off_says_so_and_the_next_borrower_works(
 
     assert seen == list(range(1, 61))
     assert behind.execute(COUNT).scalar() == 0
+
+
+# -- where libpq has not noticed ----------------------------------------------
+
+
+def let_next_wait_fail(store: PostgresStore, proxy: Proxy) -> None:
+    """Let the kernel report an error on the socket, and nothing that could be read.
+
+    As it does for a moment where a server is killed. Here it is the time stamp of the
+    next packet, in the socket's queue of errors (Linux, networking/timestamping.rst).
+    """
+    idle, lent = store.pool.leases()
+    (lease,) = [*idle, *lent]
+    so_timestamping, tx_software, software = 37, 1 << 1, 1 << 4
+    with socket.socket(fileno=os.dup(lease.connection.connection.fileno())) as end:
+        end.setsockopt(socket.SOL_SOCKET, so_timestamping, tx_software | software)
+    proxy.swallow()
+
+
+@pytest.mark.parametrize("how", range(5))
+def test_an_error_that_only_the_socket_knows_of_is_a_lost_connection(
+    behind: PostgresStore, proxy: Proxy, how: int
+) -> None:
+    use = uses(behind)[how]
+    behind.execute(COUNT)
+    let_next_wait_fail(behind, proxy)
+    with pytest.raises(core.StoreError) as caught:
+        use()
+    proxy.forward()
+
+    # A write of its own may have been done before the connection broke.
+    lone_write = how == 1
+    told = core.OutcomeUnknownError if lone_write else core.ConnectionLostError
+    assert type(caught.value) is told
+    assert caught.value.retryable is not lone_write
+    assert behind.execute(COUNT).scalar() <= lone_write
+    assert behind.pool.stats.open == 1
+
+
+@pytest.mark.parametrize("fault", ["statement", "commit"])
+def test_an_error_that_only_the_socket_knows_of_in_a_transaction(
+    behind: PostgresStore, proxy: Proxy, fault: str
+) -> None:
+    with pytest.raises(core.StoreError) as caught, behind.transaction() as tx:
+        tx.execute(ADD, {"id": "u1"})
+        let_next_wait_fail(behind, proxy)
+        if fault == "statement":
+            tx.execute(ADD, {"id": "u2"})
+    proxy.forward()
+
+    at_commit = fault == "commit"
+    told = core.OutcomeUnknownError if at_commit else core.ConnectionLostError
+    assert type(caught.value) is told
+    assert behind.execute(COUNT).scalar() <= at_commit
 
 
 # -- between statements of a transaction --------------------------------------
