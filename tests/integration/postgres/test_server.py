@@ -116,16 +116,27 @@ def own() -> Iterator[Own]:
 @pytest.fixture(autouse=True)
 def nothing_is_left() -> Iterator[None]:
     """Hold that a test leaves no process behind."""
-    before = children()
+    before = {child.pid for child in descendants()}
     yield
     deadline = monotonic() + PATIENCE
-    while children() - before and monotonic() < deadline:
+    while came_since(before) and monotonic() < deadline:
         sleep(0.02)
-    assert children() - before == set()
+    assert came_since(before) == []
 
 
-def children() -> set[int]:
-    return {child.pid for child in psutil.Process().children(recursive=True)}
+def descendants() -> list[psutil.Process]:
+    found: list[psutil.Process] = psutil.Process().children(recursive=True)
+    return found
+
+
+def came_since(before: set[int]) -> list[psutil.Process]:
+    """Return those that came, but for sessions of a server that was there already."""
+    found = []
+    for child in descendants():
+        with suppress(psutil.NoSuchProcess):
+            if before.isdisjoint((child.pid, child.ppid())):
+                found.append(child)
+    return found
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
@@ -140,6 +151,13 @@ def lives(process: psutil.Process) -> bool:
         return bool(process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
+
+
+def command_line(process: psutil.Process) -> list[str]:
+    words: list[str] = []
+    with suppress(psutil.NoSuchProcess):  # a zombie counts as gone
+        words = process.cmdline()
+    return words
 
 
 def is_gone(owned: Owned, family: list[psutil.Process]) -> bool:
@@ -552,12 +570,8 @@ def test_owner_killed_while_it_makes_a_server_leaves_nothing(own: Own) -> None:
         with process:
             sleep(needed * share)
             family = psutil.Process(process.pid).children(recursive=True)
-            folders = {
-                Path(word)
-                for child in family
-                for word in child.cmdline()
-                if Path(word).name.startswith("mooring-")
-            }
+            words = [Path(word) for child in family for word in command_line(child)]
+            folders = {word for word in words if word.name.startswith("mooring-")}
             process.kill()
         wait_until(lambda: not any(map(lives, family)))  # noqa: B023 - called here
         wait_until(lambda: not any(f.exists() for f in folders))  # noqa: B023 - same
