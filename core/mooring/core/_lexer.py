@@ -47,8 +47,9 @@ def tokens(
         if kind == "comment":
             end = comment_end(sql, end, nested=dialect.nested_comments) or len(sql)
             kind = "gap"
-        elif kind == "dollar":
-            kind, end = "string", _dollar_end(sql, end, tag=found[0])
+        elif kind == "quote":
+            kind = "name" if found[0] in _NAME_ENDS else "string"
+            end = _end_of_quoted(sql, end, _NAME_ENDS.get(found[0], found[0]))
         elif kind in ("param", "ordinal"):
             if operand and brackets and brackets[-1] in "[{":
                 kind, end = "symbol", position + 1
@@ -102,9 +103,9 @@ def comment_end(sql: str, start: int, *, nested: bool) -> int | None:
     return None
 
 
-def _dollar_end(sql: str, start: int, *, tag: str) -> int:
-    end = sql.find(tag, start)
-    return len(sql) if end < 0 else end + len(tag)
+def _end_of_quoted(sql: str, start: int, closing: str) -> int:
+    end = sql.find(closing, start)
+    return len(sql) if end < 0 else end + len(closing)
 
 
 def _foreign(placeholder: str, *, allowed: bool) -> str:
@@ -118,6 +119,8 @@ def _foreign(placeholder: str, *, allowed: bool) -> str:
     )
 
 
+# What ends a quoted identifier, by what opens it; every other quote is a string's.
+_NAME_ENDS = {'"': '"', "[": "]", "`": "`"}
 # Compiled by those who meet a nested comment; `re` keeps it.
 _COMMENT_EDGE = r"/\*|\*/"
 
@@ -142,29 +145,25 @@ def _pattern(
 
     Every start waits for that: what a dialect does not have is not among them.
     """
-    string = r"'[^']*+'?"
-    if escape_strings:
-        string = f"{_ESCAPE_STRING}|{string}"
-    name = r'"[^"]*+"?'
-    if bracket_identifiers:
-        name += r"|\[[^\]]*+\]?"
-    if backtick_identifiers:
-        name += "|`[^`]*+`?"
+    brackets = r"\[" if bracket_identifiers else ""
+    backtick = "`" if backtick_identifiers else ""
+    quote = f"['\"{brackets}{backtick}]"
+    if dollar_quotes:
+        quote += f"|{_DOLLAR_TAG}"
     alternatives = [
         # A byte order mark is whitespace to some engines, wherever it stands.
         r"(?P<gap>\s++|\ufeff|--[^\r\n]*+(?!\r[^\n]))",
-        f"(?P<string>{string})",
         r"(?P<word>[^\W\d][\w$]*+)",
         r"(?P<comment>/\*)",
         "(?P<cut>--)",
         r"(?P<number>\d\w*+)",
-        f"(?P<name>{name})",
+        f"(?P<quote>{quote})",
         r"(?P<param>:[^\W\d]\w*+)",
         r"(?P<ordinal>:\d)",
         "::|:=|<@|@>|@@",
         r"(?P<alien>\?|[@$](?=[\w$]|::))",
         ".",
     ]
-    if dollar_quotes:
-        alternatives.insert(-3, f"(?P<dollar>{_DOLLAR_TAG})")
+    if escape_strings:
+        alternatives.insert(0, f"(?P<string>{_ESCAPE_STRING})")
     return re.compile("|".join(alternatives), re.DOTALL)
