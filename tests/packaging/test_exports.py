@@ -78,7 +78,7 @@ def test_what_type_checkers_see_is_what_is_exported(name: str) -> None:
 def test_what_type_checkers_see_comes_from_where_it_is_imported(name: str) -> None:
     home = importlib.import_module(name)._HOME
     at_runtime = {
-        (f"{name}.{module}", n) for module, names in home.items() for n in names
+        (f"{name}.{module}", n) for module, names in home.items() for n in names.split()
     }
     seen = {(m, n) for m, n in imported_for_types(name) if m != "mooring.core.errors"}
     assert seen == at_runtime

@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from mooring.core._hookspecs import hookimpl
     from mooring.core._lease import Lease, PoolStats, Waiter
     from mooring.core._load import explain, load
-    from mooring.core._migratable import AppliedRow, Migratable
     from mooring.core._migration_session import (
         LetsFilesCommit,
         LimitsStatements,
+        Migratable,
         MigrationSession,
         MigrationUnit,
         Unfinished,
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     )
     from mooring.core._unit_scope import LendsConnection, unit_scope
     from mooring.core._values import In, Json
-    from mooring.core._versions import VersionTables
+    from mooring.core._versions import AppliedRow, VersionTables
     from mooring.core.errors import (
         ArgumentError,
         CheckViolation,
@@ -111,51 +111,38 @@ if TYPE_CHECKING:
     )
 
 _HOME = {
-    "_base": ("SqlStoreBase", "StoreBase"),
-    "_checkup": ("health_check",),
-    "_config": ("DEFAULT_DRIVER", "StoreConfig", "option", "option_fields"),
-    "_configure": ("configure", "parse_url"),
-    "_converter": ("RowConverter",),
-    "_dialect": ("Dialect",),
-    "_driver": ("API_VERSION", "Capability", "DriverInfo"),
-    "_entry": ("DriverEntry",),
-    "_explain": ("Explanation", "Setting", "settings_of"),
-    "_folder": ("DiskFolder", "File", "Folder", "package_folder"),
-    "_from_text": ("from_text",),
-    "_health": ("Check", "CheckProgress", "Health"),
-    "_hookspecs": ("hookimpl",),
-    "_lease": ("Lease", "PoolStats", "Waiter"),
-    "_load": ("explain", "load"),
-    "_migratable": ("AppliedRow", "Migratable"),
-    "_migration_session": (
-        "LetsFilesCommit",
-        "LimitsStatements",
-        "MigrationSession",
-        "MigrationUnit",
-        "Unfinished",
-    ),
-    "_open": ("driver_folder", "open"),
-    "_pool": ("Pool",),
-    "_problem": ("Problem",),
-    "_registry": ("Registry", "default_registry", "drivers"),
-    "_result": ("Result", "Row"),
-    "_secret": ("Secret",),
-    "_session": ("SavepointSession", "Session"),
-    "_split": ("open_end", "split_statements"),
-    "_statement": ("Statement", "translate"),
-    "_store": (
-        "Autocommit",
-        "Connection",
-        "Snapshot",
-        "SqlStore",
-        "Store",
-        "Transaction",
-    ),
-    "_unit_scope": ("LendsConnection", "unit_scope"),
-    "_values": ("In", "Json"),
-    "_versions": ("VersionTables",),
+    "_base": "SqlStoreBase StoreBase",
+    "_checkup": "health_check",
+    "_config": "DEFAULT_DRIVER StoreConfig option option_fields",
+    "_configure": "configure parse_url",
+    "_converter": "RowConverter",
+    "_dialect": "Dialect",
+    "_driver": "API_VERSION Capability DriverInfo",
+    "_entry": "DriverEntry",
+    "_explain": "Explanation Setting settings_of",
+    "_folder": "DiskFolder File Folder package_folder",
+    "_from_text": "from_text",
+    "_health": "Check CheckProgress Health",
+    "_hookspecs": "hookimpl",
+    "_lease": "Lease PoolStats Waiter",
+    "_load": "explain load",
+    "_migration_session": "LetsFilesCommit LimitsStatements Migratable"
+    " MigrationSession MigrationUnit Unfinished",
+    "_open": "driver_folder open",
+    "_pool": "Pool",
+    "_problem": "Problem",
+    "_registry": "Registry default_registry drivers",
+    "_result": "Result Row",
+    "_secret": "Secret",
+    "_session": "SavepointSession Session",
+    "_split": "open_end split_statements",
+    "_statement": "Statement translate",
+    "_store": "Autocommit Connection Snapshot SqlStore Store Transaction",
+    "_unit_scope": "LendsConnection unit_scope",
+    "_values": "In Json",
+    "_versions": "AppliedRow VersionTables",
 }
-_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
 
 __all__ = [
     "API_VERSION",
@@ -281,7 +268,8 @@ def __getattr__(name: str) -> object:
     module = import_module(f"{__name__}.{home}")
     # With its neighbours, which are asked for next: each way through here takes longer
     # than an ordinary import of a name.
-    names = _HOME.get(home) or [n for n in __all__ if n not in _MODULE_OF]
+    own = _HOME.get(home)
+    names = own.split() if own else [n for n in __all__ if n not in _MODULE_OF]
     globals().update({name: getattr(module, name) for name in names})
     value: object = globals()[name]
     return value

@@ -6,15 +6,15 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from importlib import import_module
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 
-from mooring.core import _scopes
 from mooring.core._config import StoreConfig
 from mooring.core._driver import Capability
+from mooring.core._open_scopes import open_scope, open_scopes, refuse_nested
 from mooring.core._pool import Pool, closed, forked
 from mooring.core._result import Result
-from mooring.core._scopes import open_scopes, refuse_nested
 from mooring.core._statement import Statement
 from mooring.core.errors import (
     ArgumentError,
@@ -26,6 +26,7 @@ from mooring.core.errors import (
 )
 
 if TYPE_CHECKING:
+    from mooring.core import _scopes
     from mooring.core._converter import RowConverter
     from mooring.core._group import GroupedTransaction
     from mooring.core._session import Session, Values
@@ -130,6 +131,25 @@ class StoreBase:
         return ""
 
 
+class _Loaded:
+    def __init__(self, module: str, name: str) -> None:
+        self._module = module
+        self._name = name
+
+    def __set_name__(self, owner: type, attribute: str) -> None:
+        self._owner, self._attribute = owner, attribute
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        found = getattr(import_module(self._module), self._name)
+        setattr(self._owner, self._attribute, found)
+        return found
+
+
+def _loaded(module: str, name: str) -> Any:
+    """Return a class as an attribute of another one, loaded where it is first used."""
+    return _Loaded(module, name)
+
+
 class SqlStoreBase(StoreBase, Generic[S]):
     """The rules of `SqlStore` over a driver's `Session` and two pools.
 
@@ -153,6 +173,16 @@ class SqlStoreBase(StoreBase, Generic[S]):
 
     group_commit: str = "off"
 
+    # Who runs single statements only needs none of them.
+    _transaction: type[_scopes.Transaction[S]] = _loaded(
+        "mooring.core._scopes", "Transaction"
+    )
+    _snapshot: type[_scopes.Snapshot[S]] = _loaded("mooring.core._scopes", "Snapshot")
+    _run_again: type[_scopes.RunAgain] = _loaded("mooring.core._scopes", "RunAgain")
+    _grouped_transaction: type[GroupedTransaction[Any]] = _loaded(
+        "mooring.core._group", "GroupedTransaction"
+    )
+
     def __init__(
         self,
         config: StoreConfig,
@@ -171,7 +201,6 @@ class SqlStoreBase(StoreBase, Generic[S]):
         self._to_write = writers
         self._to_read = readers
         self._schema: dict[str, tuple[int, int, int]] = {}
-        self._grouped_class: type[GroupedTransaction[Any]] | None = None
 
     def execute(self, sql: str, params: Mapping[str, object] | None = None) -> Result:
         """Execute one statement in a transaction of its own; see `SqlStore`."""
@@ -235,7 +264,7 @@ class SqlStoreBase(StoreBase, Generic[S]):
         """Return a read-write transaction as a ``with`` block; see `SqlStore`."""
         if not alone and self._groups(may_run_again=False):
             return self._grouped(isolation, may_run_again=False)
-        return _scopes.Transaction(self, self.translate, self._to_write, isolation)
+        return self._transaction(self, self.translate, self._to_write, isolation)
 
     def _groups(self, *, may_run_again: bool) -> bool:
         """Return whether a transaction may share its COMMIT with others."""
@@ -248,17 +277,15 @@ class SqlStoreBase(StoreBase, Generic[S]):
     def _grouped(
         self, isolation: _scopes.Isolation, *, may_run_again: bool
     ) -> _scopes.Transaction[S]:
-        if self._grouped_class is None:
-            from mooring.core._group import GroupedTransaction
-
-            self._grouped_class = GroupedTransaction
         # The sessions of a driver that turns group_commit on are such.
         pool: Pool[Any] = self._to_write
-        return self._grouped_class(self, self.translate, pool, isolation, may_run_again)
+        return self._grouped_transaction(
+            self, self.translate, pool, isolation, may_run_again
+        )
 
     def read(self) -> _scopes.Snapshot[S]:
         """Return a consistent snapshot as a ``with`` block; see `SqlStore`."""
-        return _scopes.Snapshot(self, self.translate, self._to_read)
+        return self._snapshot(self, self.translate, self._to_read)
 
     def run(
         self,
@@ -281,7 +308,7 @@ class SqlStoreBase(StoreBase, Generic[S]):
                 try:
                     with scope as tx:
                         return fn(tx)
-                except _scopes.RunAgain as lost:
+                except self._run_again as lost:
                     # As if it had not begun, but for its place in the queue.
                     place = lost.place
                 except (SerializationError, TransactionAbortedError) as error:
@@ -370,11 +397,11 @@ class SqlStoreBase(StoreBase, Generic[S]):
 
     def refuse_nested(self) -> None:
         """Raise NestedTransactionError if this context has an open scope of it."""
-        _scopes.refuse_nested(self)
+        refuse_nested(self)
 
     def close(self) -> None:
         """Close the store; see `Store`."""
-        scope = _scopes.open_scope(self)
+        scope = open_scope(self)
         if scope is not None:
             raise NestedTransactionError(
                 f"close() inside an open {scope.kind} of the store",

@@ -1,13 +1,14 @@
-"""What a driver offers a run of migrations: a session with the lock, and its units.
+"""What a driver offers for migrations: a store, a session with the lock, and its units.
 
-Apart from `Migratable`: a start makes none of these classes.
+A start makes none of these classes.
 """
 
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
-from mooring.core._migratable import AppliedRow
+from mooring.core._config import StoreConfig
+from mooring.core._versions import AppliedRow
 
 
 class Unfinished(NamedTuple):
@@ -130,4 +131,48 @@ class LetsFilesCommit(Protocol):
 
     def commits_in(self, sql: str) -> int | None:
         """Return the offset of the first such statement in a piece, None without."""
+        ...
+
+
+@runtime_checkable
+class Migratable(Protocol):
+    """A store that can be migrated: the side of it that `migrate.Migrator` sees."""
+
+    @property
+    def config(self) -> StoreConfig:
+        """The configuration it was opened with."""
+        ...
+
+    def migration_versions(
+        self, table: str, *, timeout: float | None = None
+    ) -> Sequence[AppliedRow] | None:
+        """Return what is applied by version, None if there is no such table.
+
+        It takes no lock, writes nothing, and may be called beside open scopes.
+
+        Args:
+            table: The version table.
+            timeout: Seconds to wait for a connection, >= 0; the store's own by default.
+        """
+        ...
+
+    def migration_unfinished(self, table: str) -> Unfinished | None:
+        """Return the file that was begun without a transaction and did not end.
+
+        As `migration_versions`: no lock, nothing written.
+        """
+        ...
+
+    def migration_session(
+        self, table: str, *, timeout: float
+    ) -> AbstractContextManager[MigrationSession]:
+        """Return a ``with`` block that holds the migration lock.
+
+        Args:
+            table: The version table.
+            timeout: Seconds to wait for the lock, > 0.
+
+        Raises:
+            MigrationLockError: It was not free in time; nothing was changed.
+        """
         ...

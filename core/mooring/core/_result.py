@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from mooring.core.errors import ResultError
 
@@ -112,10 +112,13 @@ class Result(Columns):
         self.rowcount = rowcount
         self._read = read
 
-    @overload
-    def one(self) -> Row: ...
-    @overload
-    def one(self, cls: type[T]) -> T: ...
+    if TYPE_CHECKING:
+
+        @overload
+        def one(self) -> Row: ...
+        @overload
+        def one(self, cls: type[T]) -> T: ...
+
     def one(self, cls: type[T] | None = None) -> T | Row:
         """Return the only row.
 
@@ -138,20 +141,26 @@ class Result(Columns):
         found: T = self._read(self._rows, self.keys(), cls)[0]
         return found
 
-    @overload
-    def one_or_none(self) -> Row | None: ...
-    @overload
-    def one_or_none(self, cls: type[T]) -> T | None: ...
+    if TYPE_CHECKING:
+
+        @overload
+        def one_or_none(self) -> Row | None: ...
+        @overload
+        def one_or_none(self, cls: type[T]) -> T | None: ...
+
     def one_or_none(self, cls: type[T] | None = None) -> T | Row | None:
         """Return the only row, or None if there is none; otherwise as `one`."""
         if not self._rows:
             return None
         return self.one() if cls is None else self.one(cls)
 
-    @overload
-    def all(self) -> list[Row]: ...
-    @overload
-    def all(self, cls: type[T]) -> list[T]: ...
+    if TYPE_CHECKING:
+
+        @overload
+        def all(self) -> list[Row]: ...
+        @overload
+        def all(self, cls: type[T]) -> list[T]: ...
+
     def all(self, cls: type[T] | None = None) -> list[T] | list[Row]:
         """Return every row, each as in `one`; [] if there is none."""
         if cls is None:

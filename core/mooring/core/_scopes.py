@@ -1,20 +1,17 @@
 """Transactions, savepoints and snapshots: the rules that hold on every driver.
 
-A context (PEP 567) holds at most one open scope of a store. The scope is noted in a
-`ContextVar`; whichever thread leaves it marks it closed, so that a context that was
-copied while it was open is not misled afterwards. It is noted weakly: a signal's
-exception may keep a block from being left at all, and then it ends as it is dropped.
+Loaded by the first of them: who runs single statements only needs none of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextvars import ContextVar
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, cast
 from weakref import ref
 
 from mooring.core._driver import Capability
+from mooring.core._open_scopes import open_scopes, refuse_nested
 from mooring.core._pool import forked
 from mooring.core._result import Columns, Result, Row
 from mooring.core._statement import Statement
@@ -35,30 +32,6 @@ Translate = Callable[[str], Statement]
 State = Literal["new", "open", "failed", "closed", "orphaned"]
 
 Isolation = Literal["serializable"] | None
-
-open_scopes: ContextVar[tuple[ref[Scope[Any]], ...]] = ContextVar(
-    "mooring_open_scopes", default=()
-)
-
-
-def open_scope(store: object) -> Scope[Any] | None:
-    """Return the open scope of *store* that this context has."""
-    for noted in open_scopes.get():
-        scope = noted()
-        if scope is not None and scope.belongs_to(store):
-            return scope
-    return None
-
-
-def refuse_nested(store: object) -> None:
-    """Raise NestedTransactionError if this context has an open scope of *store*."""
-    scope = open_scope(store)
-    if scope is not None:
-        raise NestedTransactionError(
-            f"this context already has an open {scope.kind} of the store",
-            hint="use the connection it gave you (tx.execute, tx.savepoint), or"
-            " leave the block first",
-        )
 
 
 class RunAgain(Exception):  # noqa: N818 - nobody ever sees it: `run` begins again

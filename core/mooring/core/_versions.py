@@ -1,13 +1,10 @@
 """The table of applied migrations, as goose makes it, and our own table beside it."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
-from mooring.core._migratable import AppliedRow
 from mooring.core.errors import StatementError, StoreError
 
 if TYPE_CHECKING:
@@ -34,6 +31,27 @@ CREATE TABLE IF NOT EXISTS {side} (
 # What is known of a version that is applied; the others of its row are empty.
 _APPLIED: Final = ("digest", "seconds", "applied_by", "row_id")
 _ELSEWHERE: Final = "rename it, or give the migrations another version table"
+
+
+class AppliedRow(NamedTuple):
+    """A version that the database says is applied.
+
+    Attributes:
+        version: The version; row 0, which every version table begins with, is left out.
+        applied_at: When, as ISO 8601 in UTC to the second, or "" if not recorded.
+        digest: SHA-256 of the applied file in hex, None if not recorded.
+        duration: Seconds that it took, None if not recorded.
+        applied_by: Who applied it, as ``user@machine``, None if not recorded.
+        undoing: Its way back was begun without a transaction, and did not end: a part
+            of it is undone.
+    """
+
+    version: int
+    applied_at: str
+    digest: str | None
+    duration: float | None
+    applied_by: str | None = None
+    undoing: bool = False
 
 
 class VersionTables:
@@ -150,7 +168,7 @@ class VersionTables:
             for version, tstamp, digest, seconds, who, way in newest.values()
         ]
 
-    def unfinished(self) -> Unfinished | None:
+    def unfinished(self) -> "Unfinished | None":
         """Return the file that was begun without a transaction and did not end."""
         if SIDE_TABLE not in self._present():
             return None
@@ -208,7 +226,7 @@ class VersionTables:
         """Note what the file of an applied version is now; all else stays."""
         self._keep(version, {"digest": digest}, is_applied=True)
 
-    def note(self, version: int, unfinished: Unfinished | None) -> None:
+    def note(self, version: int, unfinished: "Unfinished | None") -> None:
         """Note how far a file without a transaction is; None: it is not under way."""
         found = _FINISHED
         if unfinished is not None:

@@ -21,36 +21,21 @@ if TYPE_CHECKING:
     from mooring.migrate._validate import Finding, validate
 
 _HOME = {
-    "_losses": ("Loss",),
-    "_migration": (
-        "Migration",
-        "Statement",
-    ),
-    "_migrator": ("Migrator",),
-    "_outcome": (
-        "Outcome",
-        "Waited",
-    ),
-    "_parse": ("parse",),
-    "_plan": (
-        "Plan",
-        "PlannedStep",
-    ),
-    "_progress": ("Event",),
-    "_repair": (
-        "Correction",
-        "Repair",
-    ),
-    "_rules": ("Rules",),
-    "_run": ("Step",),
-    "_source": ("Source",),
-    "_status": (
-        "MigrationStatus",
-        "Status",
-    ),
-    "_validate": ("Finding", "validate"),
+    "_losses": "Loss",
+    "_migration": "Migration Statement",
+    "_migrator": "Migrator",
+    "_outcome": "Outcome Waited",
+    "_parse": "parse",
+    "_plan": "Plan PlannedStep",
+    "_progress": "Event",
+    "_repair": "Correction Repair",
+    "_rules": "Rules",
+    "_run": "Step",
+    "_source": "Source",
+    "_status": "MigrationStatus Status",
+    "_validate": "Finding validate",
 }
-_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
 
 __all__ = [
     "Correction",

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from mooring.core import AppliedRow, File, Migratable, driver_folder
+from mooring.core import driver_folder
 from mooring.core.errors import MigrationError, UnsupportedByDriver
 from mooring.migrate._source import Source
 
 if TYPE_CHECKING:
-    from mooring.core import Unfinished
+    from mooring.core import AppliedRow, File, Migratable, Unfinished
     from mooring.migrate._choice import Choice
     from mooring.migrate._outcome import Waited
     from mooring.migrate._plan import Plan
@@ -19,17 +19,26 @@ if TYPE_CHECKING:
     from mooring.migrate._validate import Finding
 
 
+# The sides of `core.Migratable`; to make a protocol only to ask for them takes long.
+SIDES: Final = (
+    "config",
+    "migration_session",
+    "migration_unfinished",
+    "migration_versions",
+)
+
+
 class View:
     """How far a store is with a source: the side of `Migrator` that takes no lock."""
 
     def __init__(self, store: Any, source: Source | None) -> None:
-        if not isinstance(store, Migratable):
+        if not all(hasattr(store, side) for side in SIDES):
             raise UnsupportedByDriver(
                 f"{type(store).__name__} is not a store that can be migrated",
                 driver=str(getattr(store, "driver", "")),
                 capability="migrations",
             )
-        self._store = store
+        self._store: Migratable = store
         self._source = source or _own_source(store)
 
     @property

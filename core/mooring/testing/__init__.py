@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from mooring.testing.contract import DriverContract, lacks, requires
 
 _HOME = {
-    "_faults": ("Fault",),
-    "_faulty_store": ("FaultyStore",),
-    "_rollback": ("rolled_back",),
-    "_scratch": ("ScratchDatabases", "TemplateDatabases"),
-    "contract": ("DriverContract", "lacks", "requires"),
+    "_faults": "Fault",
+    "_faulty_store": "FaultyStore",
+    "_rollback": "rolled_back",
+    "_scratch": "ScratchDatabases TemplateDatabases",
+    "contract": "DriverContract lacks requires",
 }
-_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
 
 __all__ = [
     "DriverContract",

@@ -9,7 +9,6 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from mooring.core import (
-    AppliedRow,
     Capability,
     MooringError,
     OpenError,
@@ -34,7 +33,7 @@ from mooring_sqlite._path import (
 from mooring_sqlite._session import SqliteSession
 
 if TYPE_CHECKING:
-    from mooring.core import Lease, MigrationSession, Unfinished
+    from mooring.core import AppliedRow, Lease, MigrationSession, Unfinished
 
     from mooring_sqlite._upkeep import Upkeep
     from mooring_sqlite._versions import SqliteVersions
