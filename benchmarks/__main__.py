@@ -11,6 +11,7 @@ from benchmarks import (
     in_memory,
     load,
     migrations,
+    parts,
     postgres,
     publish,
     report,
@@ -32,6 +33,7 @@ _SUITES = {
     "writers": (writers.run, 9),
     "in-memory": (in_memory.run, 9),
     "postgres": (postgres.run, 25),
+    "parts": (parts.run, 31),
 }
 
 

@@ -15,7 +15,7 @@ from benchmarks.measure import (
     in_threads,
     take_turns,
 )
-from benchmarks.window import Sample
+from benchmarks.window import Sample, costs
 from benchmarks.work import environment
 from benchmarks.worker import Worker
 from benchmarks.writers import make_template
@@ -57,6 +57,7 @@ def run(folder: str, rounds: int) -> Iterator[Group]:
             _COMPARE,
             unit=PER_SECOND,
         )
+        yield from costs(f"in-memory-{threads}", f"sqlite in memory, {by}", samples)
         yield group(
             f"in-memory-{threads}-busy",
             f"sqlite in memory, {by}: SQLITE_BUSY errors",

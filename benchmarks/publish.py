@@ -51,15 +51,24 @@ class Results:
             for one in content["groups"]
         }
 
+    def group(self, key: str) -> Group:
+        """Return a group.
+
+        Raises:
+            ValueError: There is no such group.
+        """
+        group = self.groups.get(key)
+        if group is None:
+            raise ValueError(f"no group {key!r}; there are {', '.join(self.groups)}")
+        return group
+
     def median(self, key: str, case: str) -> float | None:
         """Return the median of a case, None where it was not measured.
 
         Raises:
             ValueError: There is no such group or case.
         """
-        group = self.groups.get(key)
-        if group is None:
-            raise ValueError(f"no group {key!r}; there are {', '.join(self.groups)}")
+        group = self.group(key)
         if case in group.not_measured:
             return None
         if case not in group.medians:
@@ -172,31 +181,40 @@ def _bars(results: Results) -> str:
     return _table(("measured", "compared", "figure", "goal", "result"), rows)
 
 
+def _one_table(results: Results, key: str) -> str:
+    """The medians of one group, without how they compare."""
+    return _medians(results.group(key))
+
+
 def _tables(results: Results) -> str:
     """Every group: its medians, and how they compare."""
     return "\n".join(_of_group(group) for group in results.groups.values())
 
 
 def _of_group(group: Group) -> str:
-    medians = [
-        (_code(case), figure_in_words(figure, group.unit))
-        for case, figure in group.medians.items()
-    ]
-    medians += [
-        (_code(case), f"{_NOT_MEASURED}: {why}")
-        for case, why in group.not_measured.items()
-    ]
     compared = [
         (_pair(one, group), _figure(one, group), *_bar(one, group))
         for one in group.comparisons
         if one.against is not None
     ]
     text = f"\n\n**{group.name}** ({group.rounds} rounds)\n"
-    text += _table(("case", "median"), medians)
+    text += _medians(group)
     if compared:
         head = ("compared", group.compared, "goal", "result")
         text += _table(head, compared)
     return text
+
+
+def _medians(group: Group) -> str:
+    rows = [
+        (_code(case), figure_in_words(figure, group.unit))
+        for case, figure in group.medians.items()
+    ]
+    rows += [
+        (_code(case), f"{_NOT_MEASURED}: {why}")
+        for case, why in group.not_measured.items()
+    ]
+    return _table(("case", "median"), rows)
 
 
 _KINDS: Mapping[str, Callable[..., str]] = {
@@ -204,6 +222,7 @@ _KINDS: Mapping[str, Callable[..., str]] = {
     "median": _median,
     "machine": _machine,
     "bars": _bars,
+    "table": _one_table,
     "tables": _tables,
 }
 

@@ -58,10 +58,9 @@ def table(group: Group) -> str:
     ]
     pairs = {pair(one, group): one for one in group.comparisons}
     width = max(map(len, pairs), default=0)
-    lines += [
-        "",
-        f"  {'':<{width}}  {group.compared:>10}  {'per round':>9}  {'bar':>6}",
-    ]
+    if pairs:
+        head = f"{group.compared:>10}  {'per round':>9}  {'bar':>6}"
+        lines += ["", f"  {'':<{width}}  {head}"]
     lines += [f"  {name:<{width}}  {_words(one)}" for name, one in pairs.items()]
     return "\n".join(lines) + "\n"
 
@@ -135,7 +134,7 @@ def figure_in_words(figure: float, unit: str) -> str:
     if unit == SHARE:
         return f"{figure:.2f}"
     if unit == COUNT:
-        return f"{figure:.0f}"
+        return f"{figure:.1f}".removesuffix(".0")
     if abs(figure) >= 1:
         return f"{figure:.2f} s"
     if abs(figure) >= 0.001:

@@ -59,6 +59,21 @@ class SqliteByHand:
             connection.execute("ROLLBACK")
         return row
 
+    def further(self, keys: Sequence[str]) -> Any:
+        """Read the row of each key, all in one transaction; return the last."""
+        connection = self._connection
+        connection.execute("BEGIN")
+        row = self.read(keys)
+        connection.execute("ROLLBACK")
+        return row
+
+    def nothing(self, keys: Sequence[str]) -> None:
+        """Begin a transaction for each key, and end it."""
+        connection = self._connection
+        for _ in keys:
+            connection.execute("BEGIN")
+            connection.execute("ROLLBACK")
+
     def insert(self, keys: Sequence[str]) -> None:
         """Insert a workflow for each key by a single statement."""
         for key in keys:

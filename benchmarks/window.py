@@ -1,12 +1,14 @@
 """One window of time, in which threads or tasks write as often as they can."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from resource import RUSAGE_SELF, getrusage
 from threading import Barrier
 from time import perf_counter
 from typing import Any, NamedTuple
 
+from benchmarks.measure import COUNT, Group, group
 from benchmarks.tasks import parent
 
 # Before a window: connections open, caches fill, and the write-ahead log reaches the
@@ -22,12 +24,16 @@ class Sample(NamedTuple):
         worst: The longest that one took which ended in it or later, in seconds.
         fairness: How many of them the least served thread had, by the most served.
         busy: How many failed because the database was busy.
+        processor: The processor's time for one of them, in seconds, of all threads.
+        switches: How often a thread stopped to wait, for one of them.
     """
 
     per_second: float
     worst: float
     fairness: float
     busy: int
+    processor: float
+    switches: float
 
 
 class _Counts:
@@ -75,18 +81,24 @@ def measure(contender: Any, threads: int, seconds: float) -> tuple[Sample, list[
         all, warming up included.
     """
     clock = _Clock(seconds)
+    before = getrusage(RUSAGE_SELF)
     if hasattr(contender, "connect"):
         found = asyncio.run(_as_tasks(contender, threads, clock))
     else:
         found = _as_threads(contender, threads, clock)
+    after = getrusage(RUSAGE_SELF)
     served = [counts.served for counts in found]
+    written = [counts.written for counts in found]
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     sample = Sample(
         sum(served) / seconds,
         max(counts.worst for counts in found),
         min(served) / max(*served, 1),
         sum(counts.busy for counts in found),
+        used / max(sum(written), 1),
+        (after.ru_nvcsw - before.ru_nvcsw) / max(sum(written), 1),
     )
-    return sample, [counts.written for counts in found]
+    return sample, written
 
 
 def _as_threads(contender: Any, threads: int, clock: _Clock) -> list[_Counts]:
@@ -144,6 +156,37 @@ async def _as_tasks(contender: Any, tasks: int, clock: _Clock) -> list[_Counts]:
     finally:
         for _, close in writers:
             await close()
+
+
+def costs(
+    key: str,
+    what: str,
+    samples: Mapping[str, Sequence[Sample]],
+    not_measured: Mapping[str, str] | None = None,
+) -> Iterator[Group]:
+    """Yield what a transaction costs, which says why there are not more of them.
+
+    Args:
+        key: What the groups' keys begin with.
+        what: What their names do.
+        samples: By contender, what its windows showed.
+        not_measured: Why a contender has none.
+    """
+    yield group(
+        f"{key}-processor",
+        f"{what}: processor time of one, of all threads together",
+        {name: [one.processor for one in of] for name, of in samples.items()},
+        [],
+        not_measured=not_measured,
+    )
+    yield group(
+        f"{key}-switches",
+        f"{what}: how often threads wait for one",
+        {name: [one.switches for one in of] for name, of in samples.items()},
+        [],
+        unit=COUNT,
+        not_measured=not_measured,
+    )
 
 
 def is_busy(error: BaseException | None) -> bool:

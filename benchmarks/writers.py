@@ -28,7 +28,7 @@ from benchmarks.measure import (
 )
 from benchmarks.peers import AIOSQLITE, APSW, PEEWEE, SQLALCHEMY
 from benchmarks.peers import not_measured as peers_not_measured
-from benchmarks.window import Sample
+from benchmarks.window import Sample, costs
 from benchmarks.work import environment
 from benchmarks.worker import Worker
 
@@ -183,6 +183,8 @@ def _groups(
     if setting.threads == 1:
         return
     figures["busy"] = {n: [sum(of)] * len(of) for n, of in figures["busy"].items()}
+    if setting.bars:
+        yield from costs(key, what, samples, absent)
     for kind, said, bar, unit in (
         ("worst", "worst wait for a transaction", _WORST_WAIT, SECONDS),
         ("fairness", "fairness, least served by most served thread", _FAIRNESS, SHARE),

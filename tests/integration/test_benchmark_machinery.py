@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from textwrap import dedent
 from threading import Thread
-from time import sleep
+from time import monotonic, sleep
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,9 +24,11 @@ NAMES = (
     "cores",
     "in_memory",
     "measure",
+    "parts",
     "rows",
     "tasks",
     "window",
+    "work",
     "worker",
     "writers",
     "writers_by_hand",
@@ -238,10 +240,55 @@ def test_every_way_to_read_rows_reads_the_same(bench: Any, tmp_path: Path) -> No
         assert len(expected) == 4
         assert isinstance(cases[bench.rows.ALL]()[0], bench.rows.Task)
         assert len(cases[bench.rows.FETCHALL]()) == len(cases[bench.rows.ROWS_ONLY]())
-        for name in set(cases) - {bench.rows.FETCHALL, bench.rows.ROWS_ONLY}:
+        made = cases[bench.rows.MADE]()
+        assert [bench.rows._plain(task) for task in made] == expected
+        assert len(cases[bench.rows.PARSED]()) == 3 * len(expected)
+        for name in set(cases) - set(bench.rows.OTHERS):
             assert [bench.rows._plain(task) for task in cases[name]()] == expected
     usage = bench.tasks.INPUT
     assert usage not in map(str, expected[1])  # it is no text any more
+
+
+# -- parts ----------------------------------------------------------------------
+
+
+def test_the_parts_of_a_start_are_what_it_takes_in_all(
+    bench: Any, tmp_path: Path
+) -> None:
+    for fresh in (True, False):
+        place = tmp_path / str(fresh)
+        place.mkdir()
+        env = bench.work.environment(str(place))
+        start = bench.parts.Start("with_mooring", str(place), env, fresh=fresh)
+        begun = monotonic()
+        parts = start.once(1)
+        whole = monotonic() - begun
+
+        assert len(parts) == len(bench.parts.PARTS)
+        assert all(part >= 0 for part in parts)
+        assert sum(parts) <= whole
+        name = "1" if fresh else "kept"
+        left = bench.work.work_in(str(place / f"with_mooring {name}.db"))
+        assert "row 1" in [row[0] for row in left.rows]
+
+
+def test_the_parts_of_work_are_measured_and_leave_what_they_should(
+    bench: Any, tmp_path: Path
+) -> None:
+    groups = list(bench.parts.run(str(tmp_path), 1))
+
+    assert [group.key for group in groups] == [
+        "parts-start-cold",
+        "parts-start-warm",
+        "parts-read",
+        "parts-block",
+        "parts-transaction-file",
+        "parts-transaction-memory",
+    ]
+    assert all(figure > 0 for group in groups for figure in group.medians.values())
+    # Two of the four ways write: in a round for warming up, and in the one that counts.
+    written, _ = bench.tasks.left_in(str(tmp_path / "write.db"))
+    assert written == 2 * 2 * bench.parts.WRITES
 
 
 # -- goals ----------------------------------------------------------------------

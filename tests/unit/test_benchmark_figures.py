@@ -24,6 +24,16 @@ _CLAIM = re.compile(
 # What is said, not shown: no code, and nothing in backticks.
 _CODE = re.compile(r"^```.*?^```|^( {4}).*?$|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 
+TABLE = """
+
+| case | median |
+| - | - |
+| `by hand` | 2.0 us |
+| `mooring` | 3.0 us |
+| `peer` | not measured: it is not installed |
+
+"""
+
 
 @pytest.fixture(scope="module")
 def publish() -> Any:
@@ -198,6 +208,7 @@ def test_the_file_names_no_place(publish: Any) -> None:
         ("ratio; read; peer; by hand", "not measured"),
         ("median; read; mooring", "3.0 us"),
         ("median; read; peer", "not measured"),
+        ("table; read", TABLE),
     ],
 )
 def test_a_comment_is_filled(publish: Any, few: Any, what: str, text: str) -> None:
@@ -231,6 +242,7 @@ def test_the_page_says_when_the_machine_was_not_free(
     [
         ("speed; read; mooring", "no kind 'speed'; there are ratio"),
         ("median; write; mooring", "no group 'write'; there are read"),
+        ("table; write", "no group 'write'; there are read"),
         ("median; read; us", "read has no 'us', but by hand, mooring"),
     ],
 )
