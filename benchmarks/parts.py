@@ -1,7 +1,8 @@
-"""Where the time goes of what misses its goal: its parts, each measured by itself.
+"""Where the time goes of what misses its goal.
 
-The parts of a whole add up to a little less than it: what is done again and again finds
-warmer caches than what is done in turn with everything else.
+A start is divided by the clock, so its parts add up to it. Of the others each part is
+measured by itself, and together they take up to a fifth less than the whole: what is
+done again and again finds warmer caches than what is done in turn with the rest.
 """
 
 import os
@@ -78,7 +79,11 @@ def _starts(folder: str, rounds: int) -> Iterator[Group]:
 
 
 class Start:
-    """Starts of one script: on new files, or on one that is migrated."""
+    """Starts of one script: on new files, or on one that is migrated.
+
+    Attributes:
+        modules: Mooring's modules that it imports, with commas between.
+    """
 
     def __init__(
         self, script: str, folder: str, env: Mapping[str, str], *, fresh: bool
@@ -91,15 +96,15 @@ class Start:
             f"import sys, {script}; {script}.main();"
             " print(*(name for name in sys.modules if name.startswith('mooring')))"
         )
-        self._modules = ",".join(self._run(probe, "kept").split())
+        self.modules = ",".join(self._run(probe, "kept").split())
         if not fresh:
-            self._modules = ",".join(self._run(probe, "kept", key="second").split())
+            self.modules = ",".join(self._run(probe, "kept", key="second").split())
 
     def once(self, number: int) -> list[float]:
         """Start once, and return the seconds of each of `PARTS`."""
         name = str(number) if self._fresh else "kept"
         code = "import parts_of_a_start; parts_of_a_start.main()"
-        arguments = (self._script, self._modules)
+        arguments = (self._script, self.modules)
         begun = monotonic()
         said = self._run(code, name, *arguments, key=f"row {number}")
         times = [begun, *map(float, said.split()), monotonic()]
@@ -188,7 +193,7 @@ def _block(store: Any, hand: SqliteByHand, rounds: int) -> Group:
 
 
 def _transaction(key: str, name: str, store: Any, rounds: int) -> Group:
-    """Measure the same database by hand: in its one connection that writes."""
+    """Measure the same database by hand, through the store's connection that writes."""
     above = tasks.parent(0)
     pool = store.pools()[0]
     lease = pool.acquire()

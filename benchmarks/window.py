@@ -24,8 +24,9 @@ class Sample(NamedTuple):
         worst: The longest that one took which ended in it or later, in seconds.
         fairness: How many of them the least served thread had, by the most served.
         busy: How many failed because the database was busy.
-        processor: The processor's time for one of them, in seconds, of all threads.
-        switches: How often a thread stopped to wait, for one of them.
+        processor: Seconds of the processor that the process used, by what it wrote:
+            from before its threads begin until they have ended.
+        switches: How often a thread of it stopped to wait, for the disk too, likewise.
     """
 
     per_second: float
@@ -174,14 +175,14 @@ def costs(
     """
     yield group(
         f"{key}-processor",
-        f"{what}: processor time of one, of all threads together",
+        f"{what}: processor time of the process, by transaction",
         {name: [one.processor for one in of] for name, of in samples.items()},
         [],
         not_measured=not_measured,
     )
     yield group(
         f"{key}-switches",
-        f"{what}: how often threads wait for one",
+        f"{what}: how often a thread stopped to wait, by transaction",
         {name: [one.switches for one in of] for name, of in samples.items()},
         [],
         unit=COUNT,

@@ -260,6 +260,8 @@ def test_the_parts_of_a_start_are_what_it_takes_in_all(
         place.mkdir()
         env = bench.work.environment(str(place))
         start = bench.parts.Start("with_mooring", str(place), env, fresh=fresh)
+        # What is imported before the main job is all that it needs.
+        assert {"mooring.core._base", "mooring_sqlite"} <= set(start.modules.split(","))
         begun = monotonic()
         parts = start.once(1)
         whole = monotonic() - begun

@@ -34,6 +34,7 @@ OURS = {
     "mooring.core._driver",
     "mooring.core._folder",
     "mooring.core._hookspecs",
+    "mooring.core._imports",
     "mooring.core._lease",
     "mooring.core._lexer",
     "mooring.core._open",

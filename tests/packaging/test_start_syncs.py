@@ -135,6 +135,7 @@ def start(script: str, folder: Path, key: str) -> list[str]:
 
 
 ADD = """
+import mooring.core._group  # a thread would import it for us
 from mooring import core
 sql = "INSERT INTO users (id, email, role) VALUES (:id, :id, 'user')"
 path, times, way, synchronous = sys.argv[1:]

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mooring.core._from_text import from_text
     from mooring.core._health import Check, CheckProgress, Health
     from mooring.core._hookspecs import hookimpl
+    from mooring.core._imports import import_safely
     from mooring.core._lease import Lease, PoolStats, Waiter
     from mooring.core._load import explain, load
     from mooring.core._migration_session import (
@@ -124,6 +125,7 @@ _HOME = {
     "_from_text": "from_text",
     "_health": "Check CheckProgress Health",
     "_hookspecs": "hookimpl",
+    "_imports": "import_safely",
     "_lease": "Lease PoolStats Waiter",
     "_load": "explain load",
     "_migration_session": "LetsFilesCommit LimitsStatements Migratable"
@@ -246,6 +248,7 @@ __all__ = [
     "from_text",
     "health_check",
     "hookimpl",
+    "import_safely",
     "load",
     "open",
     "open_end",

@@ -6,12 +6,12 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from importlib import import_module
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 
 from mooring.core._config import StoreConfig
 from mooring.core._driver import Capability
+from mooring.core._imports import first_use, import_safely
 from mooring.core._open_scopes import open_scope, open_scopes, refuse_nested
 from mooring.core._pool import Pool, closed, forked
 from mooring.core._result import Result
@@ -131,25 +131,6 @@ class StoreBase:
         return ""
 
 
-class _Loaded:
-    def __init__(self, module: str, name: str) -> None:
-        self._module = module
-        self._name = name
-
-    def __set_name__(self, owner: type, attribute: str) -> None:
-        self._owner, self._attribute = owner, attribute
-
-    def __get__(self, instance: object, owner: type) -> Any:
-        found = getattr(import_module(self._module), self._name)
-        setattr(self._owner, self._attribute, found)
-        return found
-
-
-def _loaded(module: str, name: str) -> Any:
-    """Return a class as an attribute of another one, loaded where it is first used."""
-    return _Loaded(module, name)
-
-
 class SqlStoreBase(StoreBase, Generic[S]):
     """The rules of `SqlStore` over a driver's `Session` and two pools.
 
@@ -174,12 +155,14 @@ class SqlStoreBase(StoreBase, Generic[S]):
     group_commit: str = "off"
 
     # Who runs single statements only needs none of them.
-    _transaction: type[_scopes.Transaction[S]] = _loaded(
+    _transaction_class: type[_scopes.Transaction[S]] = first_use(
         "mooring.core._scopes", "Transaction"
     )
-    _snapshot: type[_scopes.Snapshot[S]] = _loaded("mooring.core._scopes", "Snapshot")
-    _run_again: type[_scopes.RunAgain] = _loaded("mooring.core._scopes", "RunAgain")
-    _grouped_transaction: type[GroupedTransaction[Any]] = _loaded(
+    _snapshot_class: type[_scopes.Snapshot[S]] = first_use(
+        "mooring.core._scopes", "Snapshot"
+    )
+    _run_again: type[_scopes.RunAgain] = first_use("mooring.core._scopes", "RunAgain")
+    _grouped_class: type[GroupedTransaction[Any]] = first_use(
         "mooring.core._group", "GroupedTransaction"
     )
 
@@ -264,7 +247,7 @@ class SqlStoreBase(StoreBase, Generic[S]):
         """Return a read-write transaction as a ``with`` block; see `SqlStore`."""
         if not alone and self._groups(may_run_again=False):
             return self._grouped(isolation, may_run_again=False)
-        return self._transaction(self, self.translate, self._to_write, isolation)
+        return self._transaction_class(self, self.translate, self._to_write, isolation)
 
     def _groups(self, *, may_run_again: bool) -> bool:
         """Return whether a transaction may share its COMMIT with others."""
@@ -279,13 +262,11 @@ class SqlStoreBase(StoreBase, Generic[S]):
     ) -> _scopes.Transaction[S]:
         # The sessions of a driver that turns group_commit on are such.
         pool: Pool[Any] = self._to_write
-        return self._grouped_transaction(
-            self, self.translate, pool, isolation, may_run_again
-        )
+        return self._grouped_class(self, self.translate, pool, isolation, may_run_again)
 
     def read(self) -> _scopes.Snapshot[S]:
         """Return a consistent snapshot as a ``with`` block; see `SqlStore`."""
-        return self._snapshot(self, self.translate, self._to_read)
+        return self._snapshot_class(self, self.translate, self._to_read)
 
     def run(
         self,
@@ -439,6 +420,7 @@ def row_converter(driver: str) -> RowConverter:
     """Return the one converter of a driver; cattrs is imported at the first."""
     converter = _converters.get(driver)
     if converter is None:
+        import_safely("mooring.core._converter")
         from mooring.core._converter import RowConverter
 
         converter = _converters.setdefault(driver, RowConverter())
@@ -447,6 +429,7 @@ def row_converter(driver: str) -> RowConverter:
 
 def _pause(attempt: int) -> None:
     """Sleep before the next attempt: longer each time, and never in step."""
+    import_safely("random")
     from random import uniform
     from time import sleep
 

@@ -11,6 +11,8 @@ from functools import cache
 from json import JSONDecoder
 from typing import Final
 
+from mooring.core._imports import import_safely
+
 Loads = Callable[[str], object]
 
 _decode: Final = JSONDecoder().raw_decode
@@ -28,6 +30,7 @@ _TOO_LONG: Final = (b"1" * 20, b"-" + b"1" * 19)
 def orjson_loads() -> Loads | None:
     """Return what orjson reads with; None without the extra."""
     try:
+        import_safely("orjson")
         from orjson import loads
     except ImportError:
         return None

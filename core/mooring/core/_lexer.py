@@ -9,6 +9,9 @@ from functools import lru_cache
 from mooring.core._dialect import Dialect
 from mooring.core.errors import ParameterError, StatementNotAllowedError
 
+# What ends a quoted identifier, by what opens it; every other quote is a string's.
+_NAME_ENDS = {'"': '"', "[": "]", "`": "`"}
+
 # Words after which a value begins: a colon behind them is not a slice's.
 _BEFORE_VALUE = frozenset(
     {"ALL", "AND", "ANY", "BETWEEN", "BY", "CASE", "DISTINCT", "ELSE", "FROM", "ILIKE"}
@@ -119,15 +122,13 @@ def _foreign(placeholder: str, *, allowed: bool) -> str:
     )
 
 
-# What ends a quoted identifier, by what opens it; every other quote is a string's.
-_NAME_ENDS = {'"': '"', "[": "]", "`": "`"}
 # Compiled by those who meet a nested comment; `re` keeps it.
 _COMMENT_EDGE = r"/\*|\*/"
 
-# Character sets are matched possessively and every alternative ends in something
-# optional, so no text makes a match go back. A doubled quote reads as two neighbouring
-# strings, which has the same extent; only E'' must know it, and its continuation on
-# the next line, to stay in the mode where a backslash escapes.
+# Character sets are matched possessively and a string's end is optional, so no text
+# makes a match go back. A doubled quote reads as two neighbouring strings, which has
+# the same extent; only E'' must know it, and its continuation on the next line, to
+# stay in the mode where a backslash escapes.
 # A character beyond ASCII may belong to a name, then what follows it does not open.
 _ESCAPE_STRING = r"(?<![^\x00-\x7f])[eE]'(?:[^'\\]++|\\[\s\S]?|''|'[^\S\n]*+\n\s*+')*'?"
 _DOLLAR_TAG = r"(?<![^\x00-\x7f])\$(?:[^\W\d]\w*+)?\$"

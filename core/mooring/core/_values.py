@@ -8,6 +8,7 @@ from datetime import datetime
 from math import isnan
 from typing import Any
 
+from mooring.core._imports import import_safely
 from mooring.core.errors import ParameterError
 
 INT_MIN = -(2**63)
@@ -43,6 +44,7 @@ class Json:
             ParameterError: It is not JSON, or holds NaN, an infinity, a NUL character
                 or a lone surrogate, which one engine stores and another refuses.
         """
+        import_safely("json")
         import json
 
         try:

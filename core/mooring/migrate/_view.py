@@ -19,20 +19,18 @@ if TYPE_CHECKING:
     from mooring.migrate._validate import Finding
 
 
-# The sides of `core.Migratable`; to make a protocol only to ask for them takes long.
-SIDES: Final = (
-    "config",
-    "migration_session",
-    "migration_unfinished",
-    "migration_versions",
-)
+# The methods of `core.Migratable`; to make a protocol only to ask for them takes long.
+METHODS: Final = ("migration_session", "migration_unfinished", "migration_versions")
 
 
 class View:
     """How far a store is with a source: the side of `Migrator` that takes no lock."""
 
     def __init__(self, store: Any, source: Source | None) -> None:
-        if not all(hasattr(store, side) for side in SIDES):
+        if not (
+            hasattr(store, "config")
+            and all(callable(getattr(store, method, None)) for method in METHODS)
+        ):
             raise UnsupportedByDriver(
                 f"{type(store).__name__} is not a store that can be migrated",
                 driver=str(getattr(store, "driver", "")),

@@ -100,10 +100,13 @@ class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
             )
         except errors._WaitTimeout:  # noqa: SLF001 - what wait() is documented to raise
             pass
+        self.cancelled = False
         if self.cancels and capabilities.has_cancel_safe():
-            with suppress(errors._WaitTimeout, errors.CancellationTimeout):  # noqa: SLF001 - as above
-                self.cancelled = True
+            with suppress(psycopg.OperationalError):  # it could not be asked
                 self.cancel_safe(timeout=_GRACE)
+                self.cancelled = True
+        if self.cancelled:
+            with suppress(errors._WaitTimeout):  # noqa: SLF001 - as above
                 return super().wait(gen, interval, _GRACE)
             self.cancelled = False
         # Not close(), which would wait for the lock that this wait holds.

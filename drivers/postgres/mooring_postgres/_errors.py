@@ -73,15 +73,22 @@ def translate_error(
     return found
 
 
-def is_lost(error: psycopg.Error, *, closed: bool) -> bool:
+def is_lost(error: psycopg.Error, *, closed: bool, waiting: bool) -> bool:
     """Return whether *error* means that the connection is gone.
 
-    libpq may not have noticed yet: psycopg looks at the socket as well. What it cannot
-    send or receive is an OperationalError that no server sent, so without SQLSTATE.
+    libpq may not have noticed yet: psycopg looks at the socket as well, and then raises
+    an OperationalError that no server sent, so without SQLSTATE.
+
+    Args:
+        error: What psycopg raised.
+        closed: libpq says that it is gone.
+        waiting: The server was sent something, and has not answered: libpq refuses to
+            send with such an error, too.
     """
+    ours = isinstance(error, psycopg.OperationalError) and error.sqlstate is None
     return (
         closed
-        or (isinstance(error, psycopg.OperationalError) and error.sqlstate is None)
+        or (ours and waiting)
         or (error.diag.severity_nonlocalized or error.diag.severity) in _ENDS_SESSION
     )
 

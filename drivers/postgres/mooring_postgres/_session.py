@@ -343,7 +343,9 @@ class PostgresSession:
         return self.connection.pgconn.transaction_status == TransactionStatus.INTRANS
 
     def _is_lost(self, cause: psycopg.Error) -> bool:
-        if is_lost(cause, closed=self.connection.closed):
+        status = self.connection.pgconn.transaction_status
+        waiting = status == TransactionStatus.ACTIVE
+        if is_lost(cause, closed=self.connection.closed, waiting=waiting):
             self.close()
             return True
         return False

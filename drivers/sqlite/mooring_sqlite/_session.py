@@ -15,6 +15,7 @@ from mooring.core import (
     Statement,
     StoreBusyError,
     StoreError,
+    import_safely,
 )
 
 from mooring_sqlite._connect import Setting, restore
@@ -237,12 +238,14 @@ class SqliteSession:
 
     def give_up_overdue(self) -> bool:
         """End a snapshot past its deadline, from any thread; return whether one was."""
+        import_safely("mooring_sqlite._overdue")
         from mooring_sqlite._overdue import give_up_overdue
 
         return give_up_overdue(self)
 
     def _expired(self) -> StoreError:
         """Return the error for a snapshot past its deadline, and let go of it."""
+        import_safely("mooring_sqlite._overdue")
         from mooring_sqlite._overdue import expired
 
         return expired(self)
@@ -262,6 +265,7 @@ class SqliteSession:
 
     def may_share(self) -> bool:
         """Say whether others may join the open transaction; see `core.GroupSession`."""
+        import_safely("mooring_sqlite._sharing")
         from mooring_sqlite._sharing import why_alone
 
         ((version,),) = self.query("PRAGMA schema_version")

@@ -18,6 +18,7 @@ from mooring.core import (
     StoreBusyError,
     StoreClosedError,
     StoreError,
+    import_safely,
 )
 
 from mooring_sqlite._config import MIB, SqliteConfig
@@ -157,6 +158,7 @@ class SqliteStore(SqlStoreBase[SqliteSession]):
         with suppress(OSError, StoreError):
             if os.stat(f"{self.location.path}-wal").st_size > _ORDINARY:
                 if self._upkeep is None:
+                    import_safely("mooring_sqlite._upkeep")
                     from mooring_sqlite._upkeep import Upkeep
 
                     self._upkeep = Upkeep(self)
@@ -172,6 +174,7 @@ class SqliteStore(SqlStoreBase[SqliteSession]):
         if abs(changes - self._changes) < _WORTH_OPTIMIZING:
             return
         self._changes = changes
+        import_safely("mooring_sqlite._upkeep")
         from mooring_sqlite._upkeep import optimize
 
         optimize(session)

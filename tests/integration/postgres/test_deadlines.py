@@ -291,6 +291,19 @@ def test_behind_a_pooler_that_hangs_a_statement_ends(
     assert works(store)
 
 
+def test_behind_a_pooler_that_takes_no_cancel_a_statement_ends(
+    open_behind: Open, proxy: Proxy, within: Within
+) -> None:
+    store = open_behind(pooler="transaction", schema="", migrate="skip")
+    proxy.refuse()
+    with within(LIMIT), pytest.raises(core.ConnectionLostError) as caught:
+        store.execute(SLEEP)
+    proxy.forward()
+
+    assert "statement_timeout" in caught.value.message
+    assert works(store)
+
+
 def test_somebody_else_s_cancel_is_no_timeout(
     open_behind: Open, postgres_server: PostgresServer, spawn: Callable[..., Any]
 ) -> None:

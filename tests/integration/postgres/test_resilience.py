@@ -273,6 +273,7 @@ def test_an_error_that_only_the_socket_knows_of_is_a_lost_connection(
     lone_write = how == 1
     told = core.OutcomeUnknownError if lone_write else core.ConnectionLostError
     assert type(caught.value) is told
+    assert "broke" in str(caught.value)  # and not: was given up, at its deadline
     assert caught.value.retryable is not lone_write
     assert behind.execute(COUNT).scalar() <= lone_write
     assert behind.pool.stats.open == 1
@@ -292,7 +293,19 @@ def test_an_error_that_only_the_socket_knows_of_in_a_transaction(
     at_commit = fault == "commit"
     told = core.OutcomeUnknownError if at_commit else core.ConnectionLostError
     assert type(caught.value) is told
+    assert "broke" in str(caught.value)
     assert behind.execute(COUNT).scalar() <= at_commit
+
+
+def test_what_cannot_be_sent_is_no_lost_connection(open_postgres: Open) -> None:
+    store = open_postgres(max_open_conns=1)
+    lease = store.pool.acquire()
+    many = 65_536  # one more than the protocol can count
+    with pytest.raises(core.StatementError, match="number of parameters"):
+        lease.connection.query(f"SELECT {', '.join(['%s'] * many)}", [1] * many)
+
+    assert lease.connection.query("SELECT 1") == [(1,)]
+    store.pool.release(lease)
 
 
 # -- between statements of a transaction --------------------------------------
