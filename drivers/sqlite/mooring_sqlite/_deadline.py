@@ -9,6 +9,9 @@ from typing import Final
 
 # Virtual machine instructions between two looks at the clock: some 100 microseconds.
 _TICK: Final = 10_000
+# For a COMMIT, which is not stopped: SQLite looks once more when it is done, and would
+# tell it as interrupted then.
+UNSTOPPED: Final = float("inf")
 
 
 class Deadline:
@@ -28,6 +31,7 @@ class Deadline:
         self._connection = connection
         self.limit = limit
         # When the statement that runs is to be stopped; None: not looked at yet.
+        # That of a COMMIT is UNSTOPPED, this very object.
         self.until: float | None = None
         # When all of them are to be stopped: the end of a snapshot.
         self.end = float("inf")
@@ -44,7 +48,10 @@ class Deadline:
         self._connection.set_progress_handler(None, 0)
 
     def reraise(self) -> None:
-        """Raise what a signal raised while a statement ran, such as a Ctrl-C."""
+        """Raise what a signal raised while a statement ran, such as a Ctrl-C.
+
+        To be called behind a statement that failed, and behind a COMMIT.
+        """
         raised, self._raised = self._raised, None
         if raised is not None:
             raise raised
@@ -70,4 +77,4 @@ class Deadline:
                 raise
             except BaseException as error:  # noqa: BLE001 - told by reraise()
                 self._raised = error
-                stop = True
+                stop = self.until is not UNSTOPPED

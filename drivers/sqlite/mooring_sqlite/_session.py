@@ -19,7 +19,7 @@ from mooring.core import (
 )
 
 from mooring_sqlite._connect import Setting, restore
-from mooring_sqlite._deadline import Deadline
+from mooring_sqlite._deadline import UNSTOPPED, Deadline
 from mooring_sqlite._errors import ENGINE_ERRORS, is_unsynced, translate_error
 
 Values = tuple[object, ...]
@@ -196,17 +196,19 @@ class SqliteSession:
 
     def commit(self) -> None:
         """Commit, and check that SQLite did; see `core.Session`."""
+        self._deadline.until = UNSTOPPED
         try:
-            self.control("COMMIT")
-        except StoreError as error:
-            if is_unsynced(error.__cause__):
-                raise _unknown(self.target) from error.__cause__
-            raise
+            self._execute("COMMIT")
+        except sqlite3.Error as cause:
+            if is_unsynced(cause):
+                raise _unknown(self.target) from cause
+            raise self._error(cause, "COMMIT") from cause
         if self.connection.in_transaction:
             raise StoreError("COMMIT did not end the transaction")
         self._commits += 1
         if self._commits % _LOOK == 0:
             self._look_after()
+        self._deadline.reraise()
 
     def _look_after(self) -> None:
         """Have the log looked at, behind a commit."""

@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from time import monotonic
 
 import pytest
 from mooring import core
@@ -119,3 +120,33 @@ def test_an_interrupt_amid_a_look_at_the_clock_is_raised(
         with pytest.raises(KeyboardInterrupt), interrupted_after(0.001 + round_ / 1e6):
             store.execute(ENDLESS)
     assert works(store)
+
+
+@both
+def test_an_interrupt_amid_a_commit_is_no_error_of_it(
+    open_sqlite: OpenSqlite, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite looks once more when it is done, and would say that it was not."""
+    armed = False
+
+    def clock() -> float:
+        if armed:
+            raise KeyboardInterrupt
+        return monotonic()
+
+    monkeypatch.setattr(_deadline, "_TICK", 1)
+    monkeypatch.setattr(_deadline, "monotonic", clock)
+    store = open_sqlite(path)
+
+    def change() -> None:
+        nonlocal armed
+        with store.transaction() as tx:
+            tx.execute(ADD_USER)
+            armed = True
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        change()
+    armed = False
+
+    assert caught.value.__context__ is None
+    assert store.execute(COUNT_USERS).scalar() == 1
