@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from _thread import allocate_lock, start_new_thread
 from importlib import import_module
-from threading import current_thread, main_thread
+from threading import get_ident, main_thread
 from typing import Any
 
 
@@ -31,7 +31,7 @@ def import_safely(name: str) -> None:
     spec = getattr(sys.modules.get(name), "__spec__", None)
     if spec is not None and not getattr(spec, "_initializing", False):
         return
-    if current_thread() is not main_thread():
+    if get_ident() != main_thread().ident:
         import_module(name)
         return
     failed: list[BaseException] = []

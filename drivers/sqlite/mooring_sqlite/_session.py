@@ -200,15 +200,16 @@ class SqliteSession:
         try:
             self._execute("COMMIT")
         except sqlite3.Error as cause:
+            error = self._error(cause, "COMMIT")
             if is_unsynced(cause):
-                raise _unknown(self.target) from cause
-            raise self._error(cause, "COMMIT") from cause
+                error = _unknown(self.target)
+            raise error from cause
+        self._deadline.reraise()
         if self.connection.in_transaction:
             raise StoreError("COMMIT did not end the transaction")
         self._commits += 1
         if self._commits % _LOOK == 0:
             self._look_after()
-        self._deadline.reraise()
 
     def _look_after(self) -> None:
         """Have the log looked at, behind a commit."""
