@@ -11,10 +11,12 @@ from time import monotonic
 from typing import Any, Final, Self, TypeVar
 
 import psycopg
-from psycopg import capabilities, errors, generators
+from psycopg import capabilities, errors, generators, pq
 from psycopg.abc import PQGen, PQGenConn
-from psycopg.pq import ExecStatus
+from psycopg.pq import ConnStatus, ExecStatus, PollingStatus
 from psycopg.pq.abc import PGconn, PGresult
+from psycopg.rows import tuple_row
+from psycopg.waiting import Wait
 
 T = TypeVar("T")
 
@@ -70,7 +72,8 @@ class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
 
     @classmethod
     def _connect_gen(cls, conninfo: str = "") -> PQGenConn[Self]:
-        return _bounded(super()._connect_gen(conninfo), next(_ends.get()))
+        pgconn = yield from _bounded(_connected(conninfo), next(_ends.get()))
+        return cls(pgconn, tuple_row)
 
     def command(self, sql: str) -> str:
         """Execute a statement that returns no rows, and return its tag.
@@ -132,6 +135,27 @@ def _shared(timeout: float, attempts: int) -> Iterator[float]:
         now = monotonic()
         yield now + (until - now) / max(attempts, 1)
         attempts -= 1
+
+
+def _connected(conninfo: str) -> PQGenConn[PGconn]:
+    """Connect as psycopg does, but wait for the host before libpq is asked anything.
+
+    libpq wants that (PostgreSQL, section 32.1, ``PQconnectPoll``); psycopg asks at
+    once. Where the host has not answered yet, libpq then takes a connection for made
+    that is not, and a host that refuses for a server that closed it.
+    """
+    pgconn = pq.PGconn.connect_start(conninfo.encode())
+    status: int = PollingStatus.WRITING
+    while status != PollingStatus.OK:
+        if pgconn.status == ConnStatus.BAD or status == PollingStatus.FAILED:
+            told = f"connection failed: {pgconn.get_error_message()}"
+            raise psycopg.OperationalError(told, pgconn=errors.finish_pgconn(pgconn))
+        wait = Wait.R if status == PollingStatus.READING else Wait.W
+        while not (yield pgconn.socket, wait):
+            pass
+        status = pgconn.connect_poll()
+    pgconn.nonblocking = 1
+    return pgconn
 
 
 def _bounded(gen: PQGenConn[T], until: float) -> Generator[tuple[int, Any], Any, T]:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, closing
+from time import sleep
 from traceback import format_exception, walk_tb
 from typing import Any
 
@@ -179,6 +180,26 @@ def test_a_connection_that_breaks_while_it_is_made_says_so(
 
     assert proxy.cuts == 1
     assert "PostgreSQL server" in (caught.value.hint or "")
+
+
+def test_a_host_that_refuses_after_a_while_is_told_as_one_that_refuses(
+    open_postgres: Open, spawn: Spawn
+) -> None:
+    def leave(listener: socket.socket) -> None:
+        sleep(0.3)
+        listener.close()
+
+    with (
+        closing(socket.create_server(("127.0.0.1", 0), backlog=0)) as listener,
+        closing(socket.create_connection(listener.getsockname())),
+    ):
+        # Its queue is full. The kernel knocks once more after a second: nobody listens.
+        future = spawn(leave, listener)
+        with pytest.raises(core.UnavailableError, match="no server listens") as caught:
+            open_postgres(host="127.0.0.1", port=listener.getsockname()[1])
+        future.result(20)
+
+    assert "correct host and port" in (caught.value.hint or "")
 
 
 def test_what_is_no_postgresql_says_so(open_postgres: Open, spawn: Spawn) -> None:

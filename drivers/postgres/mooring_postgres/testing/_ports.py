@@ -8,10 +8,10 @@ from typing import Final
 
 LOOPBACK: Final = "127.0.0.1"
 
-# Below every system's range of ephemeral ports. From that range, a client that tries
-# to reach a server that is down can be given the server's own port, and then is
-# connected to itself (TCP simultaneous open, RFC 9293 section 3.5), or another
-# connection has it when the server wants to start again.
+# Below the ephemeral ports of Linux and macOS. From those, a client that tries to
+# reach a server that is down can be given the server's own port, and then is connected
+# to itself (TCP simultaneous open, RFC 9293 section 3.5), or another connection has it
+# when the server wants to start again.
 _FIRST: Final = 12000
 _COUNT: Final = 18000
 
