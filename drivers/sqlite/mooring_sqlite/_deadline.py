@@ -65,6 +65,7 @@ class Deadline:
         where signals are looked at too, is inside of it as well.
         """
         stop = False
+        changed: int | None = None
         while True:
             try:
                 while True:
@@ -72,7 +73,14 @@ class Deadline:
                     now = monotonic()
                     if self.until is None:
                         self.until = min(now + self.limit, self.end)
+                        changed = self._connection.total_changes
                     stop = now > self.until
+                    if stop and changed is not None:
+                        # What is counted is done, and committed if it is alone: this is
+                        # SQLite's last look. A trigger's steps are counted earlier, so
+                        # the next look stops it.
+                        stop = changed == self._connection.total_changes
+                        changed = None
             except GeneratorExit:
                 raise
             except BaseException as error:  # noqa: BLE001 - told by reraise()
