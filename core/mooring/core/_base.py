@@ -26,10 +26,11 @@ from mooring.core.errors import (
 )
 
 if TYPE_CHECKING:
-    from mooring.core import _scopes
     from mooring.core._converter import RowConverter
     from mooring.core._group import GroupedTransaction
     from mooring.core._session import Session, Values
+    from mooring.core._snapshot import Snapshot
+    from mooring.core._transaction import Isolation, RunAgain, Transaction
 
 # How often work is begun that meets conflicts with other transactions: for some two
 # seconds, with the pauses between.
@@ -155,13 +156,11 @@ class SqlStoreBase(StoreBase, Generic[S]):
     group_commit: str = "off"
 
     # Who runs single statements only needs none of them.
-    _transaction_class: type[_scopes.Transaction[S]] = first_use(
-        "mooring.core._scopes", "Transaction"
+    _transaction_class: type[Transaction[S]] = first_use(
+        "mooring.core._transaction", "Transaction"
     )
-    _snapshot_class: type[_scopes.Snapshot[S]] = first_use(
-        "mooring.core._scopes", "Snapshot"
-    )
-    _run_again: type[_scopes.RunAgain] = first_use("mooring.core._scopes", "RunAgain")
+    _snapshot_class: type[Snapshot[S]] = first_use("mooring.core._snapshot", "Snapshot")
+    _run_again: type[RunAgain] = first_use("mooring.core._transaction", "RunAgain")
     _grouped_class: type[GroupedTransaction[Any]] = first_use(
         "mooring.core._group", "GroupedTransaction"
     )
@@ -242,8 +241,8 @@ class SqlStoreBase(StoreBase, Generic[S]):
         return self.run(lambda tx: tx.execute_bound(statement, text, values))
 
     def transaction(
-        self, *, isolation: _scopes.Isolation = None, alone: bool = False
-    ) -> _scopes.Transaction[S]:
+        self, *, isolation: Isolation = None, alone: bool = False
+    ) -> Transaction[S]:
         """Return a read-write transaction as a ``with`` block; see `SqlStore`."""
         if not alone and self._groups(may_run_again=False):
             return self._grouped(isolation, may_run_again=False)
@@ -257,20 +256,18 @@ class SqlStoreBase(StoreBase, Generic[S]):
         # What stands between must see each transaction by itself.
         return self._to_write is self._writers
 
-    def _grouped(
-        self, isolation: _scopes.Isolation, *, may_run_again: bool
-    ) -> _scopes.Transaction[S]:
+    def _grouped(self, isolation: Isolation, *, may_run_again: bool) -> Transaction[S]:
         # The sessions of a driver that turns group_commit on are such.
         pool: Pool[Any] = self._to_write
         return self._grouped_class(self, self.translate, pool, isolation, may_run_again)
 
-    def read(self) -> _scopes.Snapshot[S]:
+    def read(self) -> Snapshot[S]:
         """Return a consistent snapshot as a ``with`` block; see `SqlStore`."""
         return self._snapshot_class(self, self.translate, self._to_read)
 
     def run(
         self,
-        fn: Callable[[_scopes.Transaction[S]], T],
+        fn: Callable[[Transaction[S]], T],
         *,
         attempts: int = _ATTEMPTS,
         alone: bool = False,

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from mooring.core._guest import GuestSession
 from mooring.core._lease import Waiter
-from mooring.core._scopes import RunAgain, Transaction, commit
+from mooring.core._transaction import RunAgain, Transaction, commit
 from mooring.core.errors import (
     IntegrityError,
     OutcomeUnknownError,
@@ -36,8 +36,9 @@ if TYPE_CHECKING:
 
     from mooring.core._lease import Lease
     from mooring.core._pool import Pool
-    from mooring.core._scopes import Isolation, Translate
+    from mooring.core._scope import Translate
     from mooring.core._session import GroupSession, Owner
+    from mooring.core._transaction import Isolation
 
 # Most transactions of a group; more gain little, as the flush is shared by then.
 _MOST: Final = 64

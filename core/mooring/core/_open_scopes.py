@@ -16,7 +16,7 @@ from mooring.core.errors import NestedTransactionError
 if TYPE_CHECKING:
     from weakref import ref
 
-    from mooring.core._scopes import Scope
+    from mooring.core._scope import Scope
 
 open_scopes: ContextVar[tuple[ref[Scope[Any]], ...]] = ContextVar(
     "mooring_open_scopes", default=()

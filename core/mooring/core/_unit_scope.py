@@ -21,7 +21,8 @@ from mooring.core._lease import Lease
 from mooring.core._migration_session import MigrationUnit
 from mooring.core._open_scopes import refuse_nested
 from mooring.core._result import Result
-from mooring.core._scopes import Isolation, Scope, Transaction
+from mooring.core._scope import Scope
+from mooring.core._transaction import Isolation, Transaction
 from mooring.core.errors import StatementNotAllowedError
 
 if TYPE_CHECKING:

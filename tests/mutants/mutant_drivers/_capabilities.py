@@ -6,7 +6,7 @@ from typing import Any
 import attrs
 from mooring import core
 from mooring.core import Capability, hookimpl
-from mooring.core._scopes import Isolation
+from mooring.core._transaction import Isolation
 
 from mutant_drivers._driver import Driver, Session, Store, Transaction
 from mutant_drivers._mutant import caught_by

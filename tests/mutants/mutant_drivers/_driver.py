@@ -6,7 +6,8 @@ from typing import Any, cast
 import attrs
 from mooring import core
 from mooring.core import Capability, Secret, Statement, hookimpl, option
-from mooring.core._scopes import Isolation, Snapshot, Transaction
+from mooring.core._snapshot import Snapshot
+from mooring.core._transaction import Isolation, Transaction
 from mooring_sqlite._config import SqliteConfig
 from mooring_sqlite._dialect import DIALECT, translate
 from mooring_sqlite._health import check

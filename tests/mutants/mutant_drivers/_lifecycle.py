@@ -7,7 +7,7 @@ from typing import Any
 
 from mooring import core
 from mooring.core import _pool, hookimpl
-from mooring.core._scopes import Isolation
+from mooring.core._transaction import Isolation
 from mooring_sqlite._config import SqliteConfig
 from mooring_sqlite._path import Location
 
