@@ -19,15 +19,24 @@ ifndef DEMO_$(DRIVER)
 $(error DRIVER=$(DRIVER): the demo runs on sqlite or postgres)
 endif
 
-.PHONY: demo test check lint types docs reports bench soak clean FORCE
+.PHONY: demo test lowest check lint types docs reports bench soak clean FORCE
 
 demo: $(VENV)/.$(DRIVER)  ## open a new store and run a small workload on it
 	@$(DEMO_$(DRIVER))
 
 # In the order of the folders, which begin with the longest classes and end with short
 # modules; pytest-xdist would leave those with the fewest tests for last, however long.
+PYTEST := -m pytest -n auto --dist loadscope --no-loadscope-reorder
 test: $(VENV)/.tools  ## all tests; linters and checkers, since tests run them too
-	$(BIN)/python -m pytest -n auto --dist loadscope --no-loadscope-reorder
+	$(BIN)/python $(PYTEST)
+
+# pip does not choose them by itself. Checkers and pins are for constraints.txt.
+lowest:  ## all tests on the lowest versions that the distributions ask for, in .venv-lowest
+	$(MAKE) VENV=.venv-lowest .venv-lowest/.tools
+	.venv-lowest/bin/python -m pip install --quiet $$(grep -hoE '"[A-Za-z-]+(\[[a-z]+\])?>=[0-9.]+' \
+		$(PROJECTS) | tr -d '"' | sed 's/>=/==/' | grep -vE '^(mooring|hatchling)')
+	.venv-lowest/bin/python $(PYTEST) --deselect tests/packaging/test_typing.py \
+		--deselect tests/packaging/test_workspace.py::test_every_version_that_the_tools_use_is_pinned
 
 check: lint types docs test  ## what a change must pass
 
@@ -57,7 +66,7 @@ soak: $(VENV)/.tools  ## the loops of the tests at their full counts
 	MOORING_SOAK=1 $(BIN)/python -m pytest -m soak --timeout=3600
 
 clean:
-	rm -rf $(VENV) docs/_build
+	rm -rf $(VENV) .venv-lowest docs/_build
 
 $(VENV)/.sqlite: $(PROJECTS) constraints.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("mooring needs Python 3.11 or newer; set PYTHON=/path/to/it")'

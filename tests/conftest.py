@@ -16,7 +16,7 @@ from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import is_hypothesis_test, settings
+from hypothesis import settings
 from mooring import core, migrate
 from mooring.testing.contract._migration_file import write_migration
 from mooring.testing.contract._rounds import rounds
@@ -172,7 +172,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     Tests of the contract have no such mark: who derives from it did not register it.
     """
     if isinstance(item, pytest.Function) and (
-        is_hypothesis_test(item.obj) or "loop" in item.fixturenames
+        getattr(item.obj, "is_hypothesis_test", False) or "loop" in item.fixturenames
     ):
         item.add_marker("soak")
 

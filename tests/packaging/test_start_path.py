@@ -137,7 +137,7 @@ MADE = """
     made, build_class = {}, builtins.__build_class__
     def build(body, name, *bases, **keywords):
         made_class = build_class(body, name, *bases, **keywords)
-        module = body.__globals__["__name__"]
+        module = body.__globals__.get("__name__", "")  # a generated class has none
         if module.startswith("mooring"):
             made[f"{module}.{name}"] = hasattr(made_class, "_fields")
         return made_class

@@ -30,8 +30,20 @@ _MEET_IN_SWITCH: Final = frozenset(
 # What the log's file is cut to when it begins anew. Not 0: a log that is written over
 # costs a commit half of what one costs that grows.
 _KEPT: Final = 64 * MIB
+# The first with RETURNING and DROP COLUMN (sqlite.org/releaselog/3_35_0.html).
+_OLDEST: Final = (3, 35)
 # How often to ask again for what SQLite refuses at once instead of waiting.
 _POLL_SECONDS: Final = 0.005
+
+
+def refuse_old_library() -> None:
+    """Raise OpenError where Python's SQLite cannot do what every engine here can."""
+    if sqlite3.sqlite_version_info < _OLDEST:
+        raise OpenError(
+            f"SQLite {sqlite3.sqlite_version} is too old: it knows neither RETURNING"
+            " nor DROP COLUMN",
+            hint=f"use a Python with SQLite {'.'.join(map(str, _OLDEST))} or newer",
+        )
 
 
 def settings_for(

@@ -22,7 +22,7 @@ from mooring.core import (
 )
 
 from mooring_sqlite._config import MIB, SqliteConfig
-from mooring_sqlite._connect import connect, settings_for
+from mooring_sqlite._connect import connect, refuse_old_library, settings_for
 from mooring_sqlite._dialect import translate
 from mooring_sqlite._path import (
     Location,
@@ -289,6 +289,7 @@ def open_sqlite(config: SqliteConfig) -> SqliteStore:
         OpenError: It cannot be opened; says what to do.
         CorruptStoreError: It is damaged or no database; no byte was changed.
     """
+    refuse_old_library()
     location = locate(config.path, create=config.create)
     made = not location.in_memory and prepare_file(location)
     store = SqliteStore(config, location)

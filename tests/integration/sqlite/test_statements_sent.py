@@ -132,7 +132,8 @@ def opened(path: Path) -> list[str]:
 
         def traced(*args, **options):
             connection = connect(*args, **options)
-            connection.set_trace_callback(found.append)
+            if args[0] != ":memory:":  # which asks the library, not the database
+                connection.set_trace_callback(found.append)
             return connection
 
         sqlite3.connect = traced

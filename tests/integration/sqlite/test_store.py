@@ -202,6 +202,18 @@ class TestStore:
         assert caught.value.hint or "regular" in words
         assert sorted(os.listdir(tmp_path)) == before
 
+    def test_a_library_without_returning_is_refused_before_anything_is_made(
+        self, open_sqlite: OpenSqlite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
+        with pytest.raises(core.OpenError, match=r"too old: .* RETURNING") as caught:
+            open_sqlite("new/app.db")
+
+        assert "3.35 or newer" in (caught.value.hint or "")
+        assert os.listdir(tmp_path) == []
+        monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 35, 0))
+        assert open_sqlite("new/app.db").execute(COUNT_USERS).scalar() == 0
+
     @pytest.mark.parametrize("kind", ["file", "folder"])
     def test_a_place_that_may_not_be_written_is_named_with_the_user(
         self, start_unprivileged: Start, kind: str

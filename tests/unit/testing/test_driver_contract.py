@@ -13,7 +13,6 @@ from pathlib import Path
 from textwrap import dedent, indent
 
 import pytest
-from hypothesis import is_hypothesis_test
 from mooring.core import Capability
 from mooring.testing import DriverContract, lacks, requires
 from mooring.testing.contract import GROUPS, why_not
@@ -177,7 +176,7 @@ def test_a_known_failure_may_be_a_test_with_parameters_or_examples(run: Run) -> 
     known = dict.fromkeys(names, "see #12")
     code, output = run(CONFIG + f"known_failures = {known}\n", "-k", " or ".join(names))
 
-    assert is_hypothesis_test(getattr(DriverContract, names[0]))
+    assert getattr(DriverContract, names[0]).is_hypothesis_test
     # They pass, each with its examples or parameters: so the run must fail.
     assert code == pytest.ExitCode.TESTS_FAILED
     told = re.findall(r"^\[XPASS\(strict\)\] see #12", output, re.MULTILINE)
