@@ -3,6 +3,7 @@
 import gc
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -109,6 +110,15 @@ NEEDS: dict[str, Missing] = {
 APART = ("unshare", "--mount", "--propagation", "private")
 # By what is missing, the tests that were left out.
 NOT_RUN = pytest.StashKey[dict[str, list[str]]]()
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C work, which tests send to themselves and to what they start.
+
+    A shell without job control has it ignored in what it starts in its background.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(trylast=True)  # of those that -k and -m leave

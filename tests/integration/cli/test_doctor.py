@@ -214,7 +214,7 @@ def test_bash_completes_with_the_script(
     tmp_path: Path, words: str, completed: list[str]
 ) -> None:
     (tmp_path / "mooring").write_text(
-        f'#!/bin/sh\nexec {sys.executable} -m mooring.cli "$@"\n'
+        f'#!/bin/sh\nexec "{sys.executable}" -m mooring.cli "$@"\n'
     )
     (tmp_path / "mooring").chmod(0o755)
     typed = ["mooring", *words.split()]

@@ -347,7 +347,8 @@ class TestConnections:
     def test_an_empty_file_is_an_empty_database(
         self, open_sqlite: OpenSqlite, tmp_path: Path
     ) -> None:
-        (tmp_path / "app.db").touch(0o640)
+        (tmp_path / "app.db").touch()
+        (tmp_path / "app.db").chmod(0o640)  # whatever the umask is
         store = open_sqlite()
 
         assert count_users(store) == 0
