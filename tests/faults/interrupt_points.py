@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from types import FrameType
 from typing import Any
 
@@ -87,23 +88,28 @@ WRITES = {way.__name__: way for way in (run, block, single)}
 def through_all_points(
     round_: Callable[[int, Interrupt], None], *, patience: float
 ) -> int:
-    """Call with each point, until none is left; return how many there were.
+    """Call with each point, until none is left; return how many rounds there were.
+
+    And once more from the first on: what is done only once, such as an import, is in
+    the way then no more of what comes behind it.
 
     Args:
-        round_: Called with the number of the point, and the interrupt to arm.
+        round_: Called with the number of the round, and the interrupt to arm.
         patience: Seconds of which a round must not take two thirds: whoever waits for
             that long was forgotten.
     """
-    point = 0
-    while True:
-        interrupt = Interrupt(point)
-        began = time.monotonic()
-        try:
-            round_(point, interrupt)
-            assert time.monotonic() - began < 2 * patience / 3, "it took long"
-        except BaseException as error:
-            error.add_note(f"interrupted at {interrupt.where}")
-            raise
-        if not interrupt.where:
-            return point
-        point += 1
+    number = 0
+    for _ in range(2):
+        for point in count():
+            interrupt = Interrupt(point)
+            began = time.monotonic()
+            try:
+                round_(number, interrupt)
+                assert time.monotonic() - began < 2 * patience / 3, "it took long"
+            except BaseException as error:
+                error.add_note(f"interrupted at {interrupt.where}")
+                raise
+            number += 1
+            if not interrupt.where:
+                break
+    return number

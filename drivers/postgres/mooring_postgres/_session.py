@@ -144,8 +144,10 @@ class PostgresSession:
         cursor: Cursor = self.connection.cursor()
         declare = f"DECLARE {name} NO SCROLL CURSOR FOR {text}"
         fetch = f"FETCH FORWARD {size} FROM {name}"
+        declared = False
         try:
             cursor.execute(declare, values, prepare=False)
+            declared = True
             while True:
                 cursor.execute(fetch, prepare=False)
                 rows = self._rows(cursor)
@@ -157,8 +159,9 @@ class PostgresSession:
             error.offset = None  # it points into our text
             raise error from cause
         finally:
-            # Only in its own transaction: later the connection is somebody else's.
-            if turn == self._turn and self._is_in_good_transaction():
+            # Only in its own transaction: later the connection is somebody else's. One
+            # that a Ctrl-C kept us from noting ends with the transaction.
+            if declared and turn == self._turn and self._is_in_good_transaction():
                 self.control(f"CLOSE {name}")
             cursor.close()
 

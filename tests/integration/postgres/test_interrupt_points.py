@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import pytest
@@ -30,12 +30,13 @@ def read(store: PostgresStore, name: str) -> None:
     ":pytest.PytestUnraisableExceptionWarning"
 )
 @pytest.mark.parametrize("way", [*WRITES.values(), read])
-@pytest.mark.parametrize("max_open_conns", [1, 2])
+@pytest.mark.parametrize(("max_open_conns", "ready"), [(1, 1), (2, 0), (2, 2)])
 def test_the_store_goes_on_and_what_was_acknowledged_is_there(
     open_postgres: Open,
     spawn: Spawn,
     way: Callable[[PostgresStore, str], None],
     max_open_conns: int,
+    ready: int,
 ) -> None:
     store = open_postgres(max_open_conns=max_open_conns, pool_timeout=PATIENCE)
     store.execute("CREATE TABLE t (name text PRIMARY KEY)")
@@ -51,12 +52,15 @@ def test_the_store_goes_on_and_what_was_acknowledged_is_there(
             if way is not read:
                 kept.add(name)
 
-    def round_(point: int, interrupt: Interrupt) -> None:
-        other = spawn(run, store, f"{point} beside")
-        spawn(interrupted, f"{point}", interrupt).result(PATIENCE)
+    def round_(number: int, interrupt: Interrupt) -> None:
+        with ExitStack() as stack:  # of which some are idle then
+            for _ in range(ready):
+                stack.callback(store.pool.release, store.pool.acquire())
+        other = spawn(run, store, f"{number} beside")
+        spawn(interrupted, f"{number}", interrupt).result(PATIENCE)
         other.result(PATIENCE)
-        run(store, f"{point} after")
-        kept.update((f"{point} beside", f"{point} after"))
+        run(store, f"{number} after")
+        kept.update((f"{number} beside", f"{number} after"))
         found = {row["name"] for row in store.execute("SELECT name FROM t")}
         assert kept <= found <= kept | unknown
         assert store.pool.stats.lent == 0

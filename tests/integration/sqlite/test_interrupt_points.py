@@ -103,11 +103,11 @@ def test_nobody_who_writes_beside_it_learns_of_it(
     rows = Rows(store)
     others = [run, block] * 2
 
-    def round_(point: int, interrupt: Interrupt) -> None:
+    def round_(number: int, interrupt: Interrupt) -> None:
         futures: list[Future[None]] = []
         with store.transaction(alone=True):
             for place in range(before + behind + 1):
-                name = f"{point}-{place}"
+                name = f"{number}-{place}"
                 if place == before:
                     futures.append(
                         spawn(rows.write_interrupted, WRITES[way], name, interrupt)
@@ -123,7 +123,7 @@ def test_nobody_who_writes_beside_it_learns_of_it(
                 )
         for future in futures:
             future.result(PATIENCE)
-        rows.write(run, f"{point} after")
+        rows.write(run, f"{number} after")
         rows.check()
 
     assert through_all_points(round_, patience=PATIENCE) > 30
@@ -140,9 +140,9 @@ def test_a_read_that_is_interrupted_leaves_a_store_that_works(
         with suppress(KeyboardInterrupt), interrupt.armed():
             READS[way](store, "nobody")
 
-    def round_(point: int, interrupt: Interrupt) -> None:
+    def round_(number: int, interrupt: Interrupt) -> None:
         spawn(read_interrupted, interrupt).result(PATIENCE)
-        rows.write(run, f"{point} after")
+        rows.write(run, f"{number} after")
         rows.check()
 
     assert through_all_points(round_, patience=PATIENCE) > 10
