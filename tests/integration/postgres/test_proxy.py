@@ -22,6 +22,8 @@ from psycopg import sql
 
 Spawn = Callable[..., "Future[Any]"]
 
+# psycopg asks before the refusal is there, and may take it for the end of a connection.
+NOBODY_LISTENS = "refused|closed the connection"
 # Longer than a machine under load takes for what does not hang.
 PATIENCE = 20.0
 
@@ -151,7 +153,7 @@ def test_cut_is_an_end_or_a_reset_as_it_was_told(proxy: Proxy, how: Any) -> None
 def test_refuse_refuses_new_connections_and_keeps_open_ones(proxy: Proxy) -> None:
     with closing(proxy.server.connect()) as connection:
         proxy.refuse()
-        with pytest.raises(psycopg.OperationalError, match="refused"):
+        with pytest.raises(psycopg.OperationalError, match=NOBODY_LISTENS):
             proxy.server.connect()
         assert ask(connection) == (1,)
     proxy.forward()
@@ -393,7 +395,7 @@ def test_close_resets_connections_and_leaves_no_thread_and_no_listener(
         query.result(PATIENCE)
     with closing(idle), pytest.raises(psycopg.OperationalError):
         ask(idle)
-    with pytest.raises(psycopg.OperationalError, match="refused"):
+    with pytest.raises(psycopg.OperationalError, match=NOBODY_LISTENS):
         proxy.server.connect()
 
 

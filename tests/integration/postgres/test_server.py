@@ -22,6 +22,8 @@ import pytest
 from mooring_postgres.testing import DatabaseServer, PostgresServer, ServerError
 from mooring_postgres.testing._memory import memory_folders
 
+# psycopg asks before the refusal is there, and may take it for the end of a connection.
+NOBODY_LISTENS = "refused|closed the connection"
 # Longer than a machine under load takes.
 PATIENCE = 60.0
 
@@ -445,7 +447,7 @@ def test_server_that_is_down_says_so_and_refuses_connections() -> None:
             _ = server.pid
         with pytest.raises(ServerError, match="database system is shut down"):
             server.kill()
-        with pytest.raises(psycopg.OperationalError, match="refused"):
+        with pytest.raises(psycopg.OperationalError, match=NOBODY_LISTENS):
             server.connect()
 
 
@@ -467,6 +469,24 @@ def test_kill_ends_every_process_and_committed_rows_are_there_again() -> None:
             assert connection.execute("SELECT id FROM kept").fetchall() == [(1,)]
             connection.execute("INSERT INTO kept VALUES (2)")
         assert "automatic recovery in progress" in server.log
+
+
+def test_what_a_killed_server_had_in_shared_memory_is_gone_with_it() -> None:
+    with PostgresServer() as server:
+        data = Path(server.socket_folder).with_name("data")
+        segment = (data / "postmaster.pid").read_text().split("\n")[6].split()[1]
+        maps = {area.path for area in psutil.Process(server.pid).memory_maps()}
+        server.kill()
+        assert segment in segments()
+    assert segment not in segments()
+    assert not [path for path in maps if path.startswith("/dev/shm/PostgreSQL")]  # noqa: S108 - where it would be
+    assert [path for path in maps if path.startswith(str(data))]
+
+
+def segments() -> set[str]:
+    """Return the ids of the System V segments of shared memory (proc(5))."""
+    lines = Path("/proc/sysvipc/shm").read_text().splitlines()[1:]
+    return {line.split()[1] for line in lines}
 
 
 def test_closed_server_starts_anew_with_other_data() -> None:

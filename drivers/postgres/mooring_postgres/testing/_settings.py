@@ -7,6 +7,8 @@ _SMALL: Final[Mapping[str, object]] = {
     "max_connections": 200,
     "shared_buffers": "16MB",
     "max_wal_size": "256MB",
+    # In the server's folder, and gone with it, also if it is killed.
+    "dynamic_shared_memory_type": "mmap",
     # What a standby needs.
     "wal_level": "replica",
     "max_wal_senders": 10,

@@ -32,6 +32,7 @@ def main(folder: str, owner: int) -> None:
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while _server_runs(folder) and time.monotonic() < deadline:
         time.sleep(0.01)
+    _remove_shared_memory(folder)
     while os.path.exists(folder) and time.monotonic() < deadline:
         # Again, if a program that is about to end still wrote to it.
         shutil.rmtree(folder, ignore_errors=True)
@@ -54,6 +55,23 @@ def _server_runs(folder: str) -> bool:
             return os.getpgid(int(file.readline())) == os.getpgrp()
     except (OSError, ValueError):
         return False
+
+
+def _remove_shared_memory(folder: str) -> None:
+    """Remove the segment that a killed postmaster has left.
+
+    Line 7 of its file, which it removes when it ends by itself, has the key and the id
+    (src/include/utils/pidfile.h).
+    """
+    try:
+        with open(os.path.join(folder, "data", "postmaster.pid")) as file:
+            segment = int(file.read().split("\n")[6].split()[1])
+    except (OSError, ValueError, IndexError):
+        return
+    from ctypes import CDLL
+
+    remove = 0  # IPC_RMID, of shmctl(2)
+    CDLL(None).shmctl(segment, remove, None)
 
 
 if __name__ == "__main__":
